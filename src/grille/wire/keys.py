@@ -1,0 +1,80 @@
+"""Where things live in the store. All keys are relative to the store's prefix (``/grille/``)."""
+
+from __future__ import annotations
+
+SCHEMA = "schema"
+SCHEMA_VERSION = 1
+
+APPS = "apps/"
+RELEASES = "releases/"
+FORMATIONS = "formations/"
+HOSTS = "hosts/"
+JOBS = "jobs/"
+QUEUE = "queue/"
+SERVICES = "services/"
+ROUTES = "routes/"
+ROUTERS = "routers/"
+CONFIG = "config/"
+LOCKS = "locks/"
+ELECTION = "election/"
+
+# One range that holds routes/ and services/ and little else, so that one watch orders both: a router that
+# has applied revision R of this range has seen every route and every instance up to R.
+ROUTING = (ROUTES, "services0")
+
+QUEUES = ("services", "ephemeral", "builds")
+
+
+def app(name: str) -> str:
+    """The key of an app's record (specs.App)."""
+    return f"{APPS}{name}"
+
+
+def release(app_name: str, version: int) -> str:
+    """The key of a release (specs.Release); zero-padded so that keys sort as versions do."""
+    return f"{RELEASES}{app_name}/{version:08d}"
+
+
+def formation(app_name: str) -> str:
+    """The key of an app's formation (specs.Formation)."""
+    return f"{FORMATIONS}{app_name}"
+
+
+def host_status(host: str) -> str:
+    """The key of a host's status (specs.HostStatus), under its agent's lease."""
+    return f"{HOSTS}{host}/status"
+
+
+def jobs_of(host: str) -> str:
+    """The prefix of one host's jobs."""
+    return f"{JOBS}{host}/"
+
+
+def job_spec(host: str, job: str) -> str:
+    """The key of a job's desired state (specs.JobSpec)."""
+    return f"{JOBS}{host}/{job}/spec"
+
+
+def job_status(host: str, job: str) -> str:
+    """The key of a job's status (specs.JobStatus), written by the host's agent alone."""
+    return f"{JOBS}{host}/{job}/status"
+
+
+def ticket(queue: str, ident: str) -> str:
+    """The key of a ticket (specs.Ticket) in one of QUEUES."""
+    return f"{QUEUE}{queue}/{ident}"
+
+
+def instance(service: str, ident: str) -> str:
+    """The key of a service's instance (specs.Instance), under a lease."""
+    return f"{SERVICES}{service}/{ident}"
+
+
+def route(ident: str) -> str:
+    """The key of a route (specs.Route)."""
+    return f"{ROUTES}{ident}"
+
+
+def router(ident: str) -> str:
+    """The key of a router's status (specs.RouterStatus), under its lease."""
+    return f"{ROUTERS}{ident}"
