@@ -1,0 +1,54 @@
+"""The grid of this machine: started when it is not up, and taken down after the tests if they started it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support import apps
+from tests.support.grid import command, docker, playbook
+
+
+def _is_up() -> bool:
+    listed = command("docker", "ps", "--format", "{{.Names}}")
+    return listed.rc == 0 and "grille-agent" in listed.out.split()
+
+
+@pytest.fixture(scope="session")
+def was_up() -> bool:
+    """Whether somebody's grid ran on this machine before the tests."""
+    return _is_up()
+
+
+@pytest.fixture(scope="session")
+def grid(was_up: bool) -> Iterator[None]:
+    """A running grid on this machine."""
+    playbook("site", timeout=900).ok()
+    yield
+    if not was_up and _is_up():
+        command("make", "down").ok()
+
+
+@pytest.fixture
+def app(grid: None) -> Iterator[str]:
+    """The name of an app that nobody has, destroyed after the test."""
+    name = f"t{secrets.token_hex(4)}"
+    yield name
+    playbook("destroy", app=name).ok()
+    left = docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=grille.app={name}")
+    assert left == "", f"destroy left containers: {left}"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A source folder of a small web app, version "one"."""
+    return apps.web(tmp_path / "source")
+
+
+@pytest.fixture
+def deployed(app: str, source: Path) -> str:
+    """An app that is up, version "one"."""
+    playbook("deploy", app=app, source=str(source)).ok()
+    return app
