@@ -60,6 +60,13 @@ class Client:
         """DELETE ``path``; the decoded JSON body of the answer."""
         return self.call("DELETE", path, query=query)
 
+    def head(self, path: str) -> dict[str, str]:
+        """The headers, names in lower case, that a HEAD of ``path`` answers; raises NotFound when nothing is there."""
+        answer = self._request("HEAD", path, None, {}, None)
+        with answer:
+            self._decode(answer, answer.read())
+            return {name.lower(): value for name, value in answer.getheaders()}
+
     def call(self, method: str, path: str, body: object = None, *, query: dict[str, Any] | None = None) -> Any:
         """One JSON request.
 
