@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +10,26 @@ import msgspec
 from .wire.errors import InvalidValue
 
 T = TypeVar("T")
+PLAIN = (str, int, float, type(None))
+
+
+def filled(value: T) -> T:
+    """``value`` with every default in the records themselves.
+
+    msgspec leaves a plain default that was not in the data on the class, where its encoder does not see it.
+    """
+    if is_dataclass(value):
+        own = vars(value)
+        for name in value.__dataclass_fields__.keys() - own.keys():
+            own[name] = getattr(value, name)
+        for item in own.values():
+            if not isinstance(item, PLAIN):
+                filled(item)
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            if not isinstance(item, PLAIN):
+                filled(item)
+    return value
 
 
 def encode(record: object) -> bytes:
@@ -25,7 +46,7 @@ def decode(cls: type[T], data: bytes | str, *, what: str = "") -> T:
         InvalidValue: naming the field and the type that would be right.
     """
     try:
-        return msgspec.json.decode(data, type=cls)
+        return filled(msgspec.json.decode(data, type=cls))
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidValue(f"{what or cls.__name__}: {error}") from None
 
@@ -33,7 +54,7 @@ def decode(cls: type[T], data: bytes | str, *, what: str = "") -> T:
 def convert(cls: type[T], value: object, *, what: str = "") -> T:
     """The record of type ``cls`` that plain ``value`` (dicts, lists, numbers) describes; raises InvalidValue."""
     try:
-        return msgspec.convert(value, type=cls)
+        return filled(msgspec.convert(value, type=cls))
     except msgspec.ValidationError as error:
         raise InvalidValue(f"{what or cls.__name__}: {error}") from None
 

@@ -1,0 +1,51 @@
+"""The router daemon: ``python -m grille.router``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from ..service.daemon import Loop, main, run_loops, serve
+from ..service.http import application
+from ..service.settings import Settings
+from ..service.tokens import Tokens
+from ..store import Mirror, Store
+from ..wire import keys
+from . import api
+from .publish import Publisher
+from .reconcile import Reconciler
+from .render import SOCKET
+from .saved import Saver
+
+PORT = 7414
+DATA = "/var/lib/grille/router"
+
+
+async def run(settings: Settings) -> None:
+    """The daemon, until it is told to stop. HAProxy is another process, and stays as it is."""
+    folder = Path(settings.text("DATA", DATA))
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    async with Store(settings.etcd) as store:
+        mirror = Mirror(store, *keys.ROUTING)
+        publisher = Publisher(store, settings.host)
+        saver = Saver(folder)
+        reconciler = Reconciler(
+            mirror, publisher, saver, str(folder), str(folder / SOCKET), settings.number("ROUTER_DRAIN_MAX", 3600.0)
+        )
+        app = application(Tokens(settings.tokens))
+        api.attach(app, reconciler, publisher)
+        runner = await serve(app, settings.address, settings.integer("ROUTER_PORT", PORT))
+        loops: dict[str, Loop] = {
+            "mirror": mirror.run,
+            "reconcile": reconciler.run,
+            "publish": publisher.run,
+            "save": saver.run,
+        }
+        try:
+            await run_loops(loops)
+        finally:
+            await runner.cleanup()
+
+
+if __name__ == "__main__":
+    main("router", run)
