@@ -1,0 +1,14 @@
+"""The HTTP API: each handler reads a request, calls ``changes`` or ``present``, answers. Roles are declared here.
+
+Imports ``context``, ``changes``, ``present`` and ``service``; decides nothing.
+"""
+
+from aiohttp import web
+
+from . import apps, grid, logs, routes, work
+
+
+def attach(app: web.Application) -> None:
+    """Add the controller's API to ``app``, which must hold a Context."""
+    for part in (apps, work, routes, logs, grid):
+        part.attach(app)
