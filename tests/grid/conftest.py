@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support import apps
 from tests.support.grid import command, docker, playbook
 

@@ -6,8 +6,8 @@ import secrets
 from pathlib import Path
 
 import pytest
-from tests.support import apps
-from tests.support.grid import ROOT, Result, answer, command, control, docker, get, playbook
+
+from tests.support.grid import Result, answer, command, control, docker, get, playbook, until
 
 SERVES_NOT = "web: sleep 600\n"
 BAD_SOURCES: dict[str, tuple[dict[str, str], str]] = {
@@ -56,7 +56,8 @@ def test_first_deploy_that_fails_leaves_nothing(app: str, source: Path) -> None:
     _clear(playbook("deploy", app=app, source=str(source)), "exit")
     assert get(app)[0] == 404
     assert app not in [known["name"] for known in control("GET", "/apps")]
-    assert docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=grille.app={app}") == ""
+    left = ["ps", "-a", "--format", "{{.Names}}", "--filter", f"label=grille.app={app}"]
+    until("no container is left", lambda: docker(*left) == "", 15)
 
 
 @pytest.mark.parametrize("play", ["scale", "run", "rollback", "info"])
@@ -95,8 +96,3 @@ def test_missing_variable(grid: None) -> None:
 def test_a_brick_is_not_scaled_to_zero(grid: None) -> None:
     _clear(playbook("scale", app="shelf", scale={"shelf": 0}), "shelf")
     _clear(playbook("destroy", app="controller"), "controller")
-
-
-def test_examples_are_there() -> None:
-    assert (ROOT / "examples" / "hello-python" / "Procfile").is_file()
-    _ = apps

@@ -15,6 +15,7 @@ from .moves import backoff, enter, hardy, registers
 ACK_DEADLINE = 5.0  # seconds that routers have to acknowledge a registration
 SETTLE = 2.0  # seconds of running after which a job without checks is well
 STEADY = 60.0  # seconds up after which earlier crashes are forgotten
+SIGKILLED = 128 + 9
 EARLY_EXITS = 3  # exits in a row, before ever being up, that make a job failed
 
 
@@ -163,13 +164,18 @@ def _ended(memory: Memory, container: Container, now: float) -> Memory:
 def _count(view: View, memory: Memory, container: Container, run: tuple[str, float]) -> Memory:
     """``memory`` after a death: crashed with its backoff, or failed."""
     steady = memory.state == "up" and view.now - memory.changed >= STEADY
-    crashes = 1 if steady else memory.crashes + 1
+    crashes = memory.crashes if _from_outside(memory, container) else 1 if steady else memory.crashes + 1
     reason = memory.reason if memory.killed else _how(container)
     memory = replace(memory, counted=run, crashes=crashes, healthy=False, exit_code=container.exit_code)
     if crashes >= EARLY_EXITS and not hardy(view.spec, memory):
         return enter(memory, "failed", view.now, f"{reason}, {crashes} times in a row before it was up")
     memory = enter(memory, "crashed", view.now, reason)
     return replace(memory, restarts=memory.restarts + 1, retry_at=view.now + backoff(crashes))
+
+
+def _from_outside(memory: Memory, container: Container) -> bool:
+    """Whether somebody ended a job that was well (``docker kill``): no crash, so no backoff."""
+    return memory.state == "up" and container.exit_code == SIGKILLED and not container.oom
 
 
 def _how(container: Container) -> str:

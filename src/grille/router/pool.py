@@ -11,8 +11,8 @@ WAIT = "_wait"  # the placeholder server of each backend; no instance can have t
 
 # A dynamic server of 2.6 re-uses connections only when both pool-purge-delay and pool-max-conn are given.
 SERVER_OPTIONS = "check inter 2s fastinter 500ms downinter 1s fall 2 rise 1 pool-purge-delay 5s pool-max-conn -1"
-# Refuses at once, and is used only while no other server is: a request that meets it waits (the turn-around of
-# one second between two tries) and is sent to the next server that comes, until its retries are used up.
+# Refuses at once, and is used only while no other server is: a request that meets it waits (HAProxy's pause
+# between two tries) and is sent to the next server that comes, until its retries are used up.
 WAIT_SERVER = f"server {WAIT} 127.0.0.1:1 backup"
 
 

@@ -11,6 +11,11 @@ from .saved import Saved, SavedService
 
 SOCKET = "haproxy.sock"
 
+# A request without a server waits for one: HAProxy pauses between two tries as long as a connection may take (a
+# second at most), so a short limit on connections finds the new instance soon, and the tries add up to 12 s.
+CONNECT = 300  # milliseconds
+RETRIES = 40
+
 
 @dataclass(frozen=True)
 class Options:
@@ -84,8 +89,8 @@ def _defaults(options: Options) -> str:
     option redispatch 1
     option forwardfor
     retry-on conn-failure
-    retries 12
-    timeout connect 1s
+    retries {RETRIES}
+    timeout connect {CONNECT}ms
     timeout client 60s
     timeout server 60s
     timeout http-request 10s

@@ -99,7 +99,9 @@ def encode(data: str | bytes) -> str:
 
 
 def prefix_end(prefix: str) -> str:
-    """The first key after all that start with ``prefix``; prefixes here end in ASCII."""
+    """The first key after all that start with ``prefix`` (every key, if it is empty); prefixes here end in ASCII."""
+    if not prefix:
+        return "\x7f"
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 

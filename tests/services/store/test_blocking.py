@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.support.etcd import EtcdServer, free_port
 
 from grille.store import BlockingStore
 from grille.wire.errors import Conflict, Unavailable
+from tests.support.etcd import EtcdServer, free_port
 
 
 def test_reads_and_guarded_writes_with_failover(etcd: EtcdServer) -> None:

@@ -11,10 +11,10 @@ import urllib.request
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.etcd import EtcdServer
 
 from grille.store import Check, Delete, Election, Lease, Mirror, Put, Store
 from grille.wire.errors import Conflict, Unavailable
+from tests.support.etcd import EtcdServer
 
 
 @contextlib.asynccontextmanager

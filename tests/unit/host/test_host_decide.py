@@ -209,6 +209,14 @@ def test_a_crash_restarts_at_once_five_times_then_backs_off() -> None:
     assert [backoff(n) for n in (1, 5, 6, 15, 16)] == [0, 0, 10, 10, 30]
 
 
+def test_kills_from_outside_are_no_crashes() -> None:
+    world = up()
+    for _ in range(12):
+        world.die(137)
+        assert world.rest().pass_time(1).memory.state == "up"
+    assert world.memory.restarts == 12
+
+
 def test_crashes_are_forgotten_after_a_steady_minute() -> None:
     world = up()
     for _ in range(12):

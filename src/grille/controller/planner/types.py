@@ -41,7 +41,8 @@ class Limits:
     ``deployment_step``: how long a deployment may go without progress; longer than an agent tries to start a job
     (120 s), so that the job's own reason is seen first.
     ``replace_backoff``: how long a job that failed stays before another takes its place.
-    ``keep_jobs``: how long an ended one-off or build job stays (for its logs).
+    ``keep_jobs``: how long an ended one-off or build job stays (for its logs); ``keep_orphans``: the same where
+    there is no app (a first deploy that failed), long enough for its last log lines to be read.
     ``keep_tickets``, ``keep_tickets_count``: ended tickets stay this long, and at most so many per queue (those
     that ended within ``keep_jobs`` always stay).
     ``publish_deadline``: how long the edge may take to publish a build that ended.
@@ -57,6 +58,7 @@ class Limits:
     deployment_step: float = 150.0
     replace_backoff: float = 10.0
     keep_jobs: float = 600.0
+    keep_orphans: float = 5.0
     keep_tickets: float = 86400.0
     keep_tickets_count: int = 50
     publish_deadline: float = 300.0

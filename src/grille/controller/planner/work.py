@@ -54,7 +54,8 @@ def reap(view: View) -> Iterator[Action]:
         if job.spec.id in held or job.spec.desired == "stop" or job.spec.process not in ("run", "build"):
             continue
         if ended(job):
-            due = since(job) + view.limits.keep_jobs
+            # An app that never came to be, or is gone, leaves nothing behind once its log was read.
+            due = since(job) + (view.limits.keep_jobs if view.app(job.spec.app) else view.limits.keep_orphans)
         else:
             due = 0.0 if job.spec.id in over else job.spec.created + view.limits.host_grace
         if view.now >= due:
