@@ -71,6 +71,7 @@ def _swarm(rounds: int, delay: str) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         source = _source(Path(folder))
         source.chmod(0o755)
+        had_gateway = "docker_gwbridge" in docker("network", "ls", "--format", "{{.Name}}").split()
         docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:23771")
         try:
             words = ["service", "create", "--detach=false", "--quiet", "--no-resolve-image", "--name", "t-bench-heal"]
@@ -80,6 +81,8 @@ def _swarm(rounds: int, delay: str) -> list[float]:
             return _measure(rounds, lambda: docker("ps", "-q", "-f", "name=t-bench-heal"), _direct)
         finally:
             docker("swarm", "leave", "--force")
+            if not had_gateway:  # Swarm leaves its bridge behind
+                docker("network", "rm", "docker_gwbridge")
 
 
 def _direct() -> str:

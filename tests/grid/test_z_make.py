@@ -9,7 +9,7 @@ from tests.support.grid import command, get
 
 def _leftovers() -> dict[str, str]:
     mounts = command("sh", "-c", "grep -c /var/lib/grille /proc/mounts || :")
-    processes = command("sh", "-c", "pgrep -af 'grille[.]|haproxy|etcd --' | grep -v pytest || :")
+    processes = command("sh", "-c", "pgrep -af -- '-m grille[.]|/var/lib/grille' | grep -v -e pytest -e pgrep || :")
     return {
         "containers": command("docker", "ps", "-aq", "--filter", "label=grille.app").out.strip(),
         "networks": command("docker", "network", "ls", "-q", "--filter", "label=grille").out.strip(),

@@ -32,7 +32,7 @@ class Shelf:
         """The URL of the object at ``path``; raises Unavailable when no shelf is registered."""
         found = [one for (service, _), one in sorted(self._records.instances.items()) if service == "shelf"]
         if not found:
-            raise Unavailable("no shelf is registered", remedy="see its state with GET /apps/shelf")
+            raise Unavailable("no shelf is registered", remedy="see its state with playbooks/info.yml -e app=shelf")
         return f"http://{found[0].address}:{found[0].port}/objects/{quote(path)}"
 
     def signed(self, method: str, path: str, expires: float) -> str:

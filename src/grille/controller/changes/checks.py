@@ -95,7 +95,7 @@ def existing_app(records: Records, name: str, verb: str) -> App:
 
 def unknown_app(name: str) -> Exception:
     """The error for an app that does not exist."""
-    return not_found("app", name, "see the apps with GET /apps, or deploy it first")
+    return not_found("app", name, "see the apps with playbooks/info.yml, or deploy it first")
 
 
 def check_scale(processes: Mapping[str, ProcessType], wanted: Mapping[str, object], release: str) -> None:
