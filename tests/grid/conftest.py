@@ -25,11 +25,12 @@ def was_up() -> bool:
 
 @pytest.fixture(scope="session")
 def grid(was_up: bool) -> Iterator[None]:
-    """A running grid on this machine."""
+    """A running grid on this machine, gone after the tests if it was not there before; its data too, if new."""
+    had_data = Path("/var/lib/grille/etcd").exists()
     playbook("site", timeout=900).ok()
     yield
-    if not was_up and _is_up():
-        command("make", "down").ok()
+    if not was_up:
+        command("make", "down", f"PURGE={int(not had_data)}").ok()
 
 
 @pytest.fixture
