@@ -2,6 +2,7 @@
 SHELL := /bin/sh
 INVENTORY ?= inventories/local
 PURGE ?= 0
+BENCH ?= heal
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export LC_ALL := C.UTF-8
 
@@ -10,7 +11,7 @@ BECOME := $(shell [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null || echo --ask-
 PLAYBOOK := .venv/bin/ansible-playbook -i $(INVENTORY) $(BECOME)
 
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap bootstrap-dev up down test lint format clean
+.PHONY: help bootstrap bootstrap-dev up down test bench lint format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ down: bootstrap ## stop all of it; PURGE=1 removes its data and secrets as well
 
 test: bootstrap-dev ## run the tests
 	.venv/bin/pytest $(ARGS)
+
+bench: bootstrap-dev ## measure Grille beside its peers, on a grid that is up: BENCH=heal
+	.venv/bin/python -m tests.bench.$(BENCH) $(ARGS)
 
 lint: bootstrap-dev ## all that CI checks besides tests
 	.venv/bin/ruff check .

@@ -18,6 +18,7 @@ class Config:
     address: str
     port: int
     domain: str
+    http_port: int
     images: Images
     shelf_key: str
     limits: Limits
@@ -31,6 +32,7 @@ def read(settings: Settings) -> Config:
         address=settings.address,
         port=port,
         domain=settings.text("DOMAIN", "grille.localhost"),
+        http_port=settings.integer("ROUTER_HTTP_PORT", 80),
         images=Images(
             run=settings.text("RUN_IMAGE", "grille/run:latest"),
             build=settings.text("BUILD_IMAGE", "grille/build:latest"),

@@ -70,19 +70,21 @@ def host(record: HostStatus) -> dict[str, Any]:
     return dict(plain(record))
 
 
-def url(route: Route | None) -> str:
-    """Where a route's requests are sent to, empty without a route."""
-    return f"http://{route.host}{route.path}" if route else ""
+def url(route: Route | None, port: int) -> str:
+    """Where a route's requests are sent to when routers listen on ``port``; empty without a route."""
+    if route is None:
+        return ""
+    return f"http://{route.host}{'' if port == 80 else f':{port}'}{route.path}"
 
 
-def summary(records: Records, app: App) -> dict[str, Any]:
-    """An app in a list."""
+def summary(records: Records, app: App, port: int) -> dict[str, Any]:
+    """An app in a list. ``port``: where routers listen for HTTP."""
     formation, jobs = records.formations.get(app.name), records.jobs_of(app.name)
     serving = [one for one in jobs if one.spec.kind == "service"]
     return {
         **plain(app),
         "release": formation.release if formation else None,
-        "url": url(_first_route(records, app.name)),
+        "url": url(_first_route(records, app.name), port),
         "jobs": {
             "up": sum(one.status is not None and one.status.state == "up" for one in serving),
             "all": len(serving),
@@ -90,8 +92,8 @@ def summary(records: Records, app: App) -> dict[str, Any]:
     }
 
 
-def app(records: Records, record: App, secret: bool) -> dict[str, Any]:
-    """All about one app."""
+def app(records: Records, record: App, secret: bool, port: int) -> dict[str, Any]:
+    """All about one app. ``port``: where routers listen for HTTP."""
     formation = records.formations.get(record.name)
     current = formation.release if formation else 0
     found, deployments = records.current(record.name), records.deployments(record.name)
@@ -102,7 +104,7 @@ def app(records: Records, record: App, secret: bool) -> dict[str, Any]:
         "releases": [release(one, current, secret) for one in records.releases_of(record.name)],
         "jobs": [job(one) for one in records.jobs_of(record.name)],
         "routes": [plain(one) for one in routes(records, record.name)],
-        "url": url(_first_route(records, record.name)),
+        "url": url(_first_route(records, record.name), port),
         "deployment": ticket(deployments[0], secret) if deployments else None,
     }
 

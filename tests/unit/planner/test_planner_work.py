@@ -160,6 +160,15 @@ def test_an_ended_job_stays_for_its_logs_then_goes(world: World) -> None:
     assert isinstance(stop, StopJob)
 
 
+def test_an_ended_build_of_an_app_that_never_came_to_be_goes_soon(world: World) -> None:
+    ticket = begin(world, world.queue("builds", "newcomer", {"source": "0" * 64}))
+    world.set(ticket.job, "exited", exit_code=1)
+    world.tickets[ticket.id] = replace(world.tickets[ticket.id], state="failed", finished=world.now)
+    assert world.plan() == []
+    world.now += world.limits.keep_orphans
+    assert [type(action) for action in world.plan()] == [StopJob]
+
+
 def test_a_job_whose_ticket_is_not_known_gets_a_grace(world: World) -> None:
     ticket = begin(world, world.queue("ephemeral", "shop", {"command": "x"}))
     del world.tickets[ticket.id]

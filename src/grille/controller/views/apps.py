@@ -28,7 +28,8 @@ async def index(request: web.Request) -> web.Response:
     apps = [app for app in records.apps.values() if not app.system]
     if request.query.get("system") == "1":
         apps += [app for app in records.apps.values() if app.system] + present.bricks(records)
-    return answer([present.summary(records, app) for app in sorted(apps, key=lambda app: app.name)])
+    port = context(request).config.http_port
+    return answer([present.summary(records, app, port) for app in sorted(apps, key=lambda app: app.name)])
 
 
 async def show(request: web.Request) -> web.Response:
@@ -36,7 +37,7 @@ async def show(request: web.Request) -> web.Response:
     name, records = await app_records(request)
     app = records.apps.get(name) or present.brick(records, name)
     assert app is not None
-    return answer(present.app(records, app, reader(request)))
+    return answer(present.app(records, app, reader(request), context(request).config.http_port))
 
 
 async def create(request: web.Request) -> web.Response:
