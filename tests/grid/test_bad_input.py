@@ -83,6 +83,26 @@ def test_source_folder_that_does_not_exist(grid: None, tmp_path: Path) -> None:
     _clear(playbook("deploy", app="t1", source=str(tmp_path / "nowhere")), "nowhere")
 
 
+def _shelf_restarted() -> None:
+    """Kill shelf and wait for its return: a restarted container sees what is mounted now."""
+    docker("kill", "grille-shelf")
+    until("shelf answers", lambda: command("curl", "-sf", "http://10.213.0.1:7413/healthz").rc == 0, 30)
+
+
+def test_full_disk_in_shelf(deployed: str, source: Path) -> None:
+    folder = "/var/lib/grille/shelf"
+    command("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder).ok()
+    try:
+        _shelf_restarted()
+        (source / "noise").write_bytes(secrets.token_bytes(1_000_000))
+        _clear(playbook("deploy", app=deployed, source=str(source)), "free space")
+        assert answer(deployed)["version"] == "one"
+    finally:
+        command("umount", folder).ok()
+        _shelf_restarted()
+    playbook("deploy", app=deployed, source=str(source)).ok()
+
+
 @pytest.mark.parametrize("scale", [{"web": -1}, {"web": "many"}, {"nosuchtype": 1}])
 def test_bad_scale(deployed: str, scale: dict[str, object]) -> None:
     _clear(playbook("scale", app=deployed, scale=scale), "web" if "web" in scale else "nosuchtype")
