@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.images import images as grid_images
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -125,10 +127,8 @@ def example() -> Callable[[str], bytes]:
 
 @pytest.fixture(scope="session")
 def images() -> dict[str, str]:
-    """The names of the images run, build and system, made if they are missing."""
-    done = subprocess.run([ROOT / "images/build.sh"], stdout=subprocess.PIPE, text=True, check=True)
-    names = [line.split()[1] for line in done.stdout.splitlines()]
-    return {name.split("/")[1].split(":")[0]: name for name in names}
+    """The names of the images run, build and system."""
+    return grid_images()
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.support.images import images
+
 MODULES = "ansible_collections.grille.grille.plugins.modules"
 
 
@@ -38,13 +39,8 @@ def docker(*words: str) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> str:
-    """The run image, made when it is missing."""
-    name = subprocess.run(
-        [ROOT / "images/build.sh", "--tags"], capture_output=True, text=True, check=True
-    ).stdout.split()[0]
-    if not docker("image", "inspect", name).strip("[]\n"):
-        subprocess.run([ROOT / "images/build.sh"], check=True)
-    return name
+    """The run image."""
+    return images()["run"]
 
 
 @pytest.fixture

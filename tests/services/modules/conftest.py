@@ -7,27 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.modules.rig import Grid, docker_answers, image
+from tests.services.modules.rig import Grid
 from tests.support import apps
 
 
 @pytest.fixture(scope="session")
 def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     """etcd, shelf, controller, discoverd and an agent on this machine."""
-    if not docker_answers():
-        pytest.skip("Docker does not answer")
     daemons = Grid(tmp_path_factory.mktemp("grid"))
     try:
         yield daemons.start()
     finally:
         daemons.stop()
-
-
-@pytest.fixture
-def builds() -> None:
-    """Skips where the images that apps are built and run on are not there yet (make up makes them)."""
-    if not (image("run") and image("build")):
-        pytest.skip("the images grille/run and grille/build are not on this machine")
 
 
 @pytest.fixture

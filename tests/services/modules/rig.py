@@ -18,6 +18,7 @@ from grille.wire.specs import Instance
 from tests.support.daemon import Daemon
 from tests.support.etcd import EtcdServer
 from tests.support.grid import Result, command
+from tests.support.images import images
 
 
 def docker(*words: str) -> str:
@@ -25,22 +26,6 @@ def docker(*words: str) -> str:
     done = subprocess.run(["docker", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
-
-
-def docker_answers() -> bool:
-    """Whether there is a Docker Engine to work with."""
-    return subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
-
-
-def image(kind: str) -> str:
-    """The newest image ``grille/<kind>`` on this machine; empty when there is none."""
-    listed = subprocess.run(
-        ["docker", "images", "--format", "{{.Repository}}:{{.Tag}}", f"grille/{kind}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return next(iter(listed.stdout.split()), "")
 
 
 class Grid:
@@ -54,12 +39,12 @@ class Grid:
         key = folder / "shelf.key"
         key.write_text("a key for tests\n", encoding="utf-8")
         shared = {"ETCD": self.etcd.url, "HOST": self.name, "SHELF_KEY": str(key), "NETWORK": self.name}
-        images = {"RUN_IMAGE": image("run"), "BUILD_IMAGE": image("build"), "DOMAIN": "grille.test"}
+        names = {"RUN_IMAGE": images()["run"], "BUILD_IMAGE": images()["build"], "DOMAIN": "grille.test"}
         own = {"DATA": str(folder / "agent"), "GUARD_LABEL": f"{self.name}.layer=0", "LEASE_TTL": "5"}
         self.shelf = Daemon(
             "grille.shelf", "SHELF_PORT", folder, **shared, ADDRESS="0.0.0.0", DATA=str(folder / "shelf")
         )
-        self.controller = Daemon("grille.controller", "CONTROLLER_PORT", folder, **shared, **images)
+        self.controller = Daemon("grille.controller", "CONTROLLER_PORT", folder, **shared, **names)
         self.discoverd = Daemon("grille.discovery", "DISCOVERD_PORT", folder, **shared)
         self.agent = Daemon("grille.host", "AGENT_PORT", folder, **shared, **own)
         here = Instance(id="s1", service="shelf", address=gateway, port=self.shelf.port, created=time.time())

@@ -15,8 +15,6 @@ from tests.services.modules.rig import Grid, docker
 from tests.support import apps
 from tests.support.grid import ROOT, Result
 
-pytestmark = pytest.mark.usefixtures("builds")
-
 
 @pytest.fixture
 def app(grid: Grid) -> Iterator[str]:

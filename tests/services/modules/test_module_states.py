@@ -6,7 +6,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.services.modules.rig import Grid, docker, image
+from tests.services.modules.rig import Grid, docker
+from tests.support.images import images
 
 
 def _twice(grid: Grid, module: str, **options: Any) -> dict[str, Any]:
@@ -51,9 +52,9 @@ def test_service_is_registered_changed_and_removed(grid: Grid) -> None:
     _twice(grid, "grille_service", **one, state="absent")
 
 
-def test_job_runs_changes_and_stops(grid: Grid, builds: None) -> None:
+def test_job_runs_changes_and_stops(grid: Grid) -> None:
     name = f"t{secrets.token_hex(4)}"
-    spec: dict[str, Any] = {"app": name, "process": "web", "release": 1, "kind": "service", "image": image("system")}
+    spec: dict[str, Any] = {"app": name, "process": "web", "release": 1, "kind": "service", "image": images()["system"]}
     spec |= {"command": ["sleep", "600"], "health": {"type": "none"}, "stop_grace": 0.5, "critical": True}
     job = {"id": f"{name}-web", "token": "admin-token"}
     _twice(grid, "grille_job", **job, spec=spec)
