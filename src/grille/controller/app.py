@@ -67,7 +67,7 @@ def loops(context: Context) -> dict[str, Loop]:
 async def run(settings: Settings) -> None:
     """The daemon, until it is told to stop."""
     chosen, tokens = config.read(settings), Tokens(settings.tokens)
-    async with Store(settings.etcd) as store, aiohttp.ClientSession() as session:
+    async with Store(settings.etcd, tls=settings.etcd_tls) as store, aiohttp.ClientSession() as session:
         context = assemble(chosen, store, session, tokens)
         runner = await serve(make_app(context, tokens), chosen.address, chosen.port)
         try:

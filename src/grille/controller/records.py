@@ -57,7 +57,7 @@ def place(key: str) -> Place | None:
             return "status", (host, job), JobStatus
         case ["queue", queue, ident] if queue in keys.QUEUES:
             return "ticket", ident, Ticket
-        case ["services", service, ident] if ident != "leader":
+        case ["services", service, ident] if not ident.startswith("."):
             return "instance", (service, ident), Instance
         case ["routes", ident]:
             return "route", ident, Route

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 async def run(settings: Settings) -> None:
     """Mirror ``services/`` and serve it until told to stop."""
     port = settings.integer("DISCOVERD_PORT", 7412)
-    async with Store(settings.etcd) as store:
+    async with Store(settings.etcd, tls=settings.etcd_tls) as store:
         mirror = Mirror(store, keys.SERVICES)
         runner = await serve(make_app(store, mirror, Tokens(settings.tokens)), settings.address, port)
         log.info("serving", address=settings.address, port=port, etcd=settings.etcd)

@@ -61,7 +61,7 @@ class Daemon:
         network = settings.text("NETWORK", "grille")
         self.port = settings.integer("AGENT_PORT", PORT)
         self.tokens, self.hub = Tokens(settings.tokens), Hub()
-        self.store, self.streams = Store(settings.etcd), Streams(socket)
+        self.store, self.streams = Store(settings.etcd, tls=settings.etcd_tls), Streams(socket)
         self.engine = Engine(socket, starts=settings.integer("STARTS", 4), network=network)
         self.routers = Routers(self.store)
         self.shelves = Mirror(self.store, f"{keys.SERVICES}{settings.text('SHELF', 'shelf')}/")

@@ -25,7 +25,7 @@ async def run(settings: Settings) -> None:
     """The daemon, until it is told to stop. HAProxy is another process, and stays as it is."""
     folder = Path(settings.text("DATA", DATA))
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-    async with Store(settings.etcd) as store:
+    async with Store(settings.etcd, tls=settings.etcd_tls) as store:
         mirror = Mirror(store, *keys.ROUTING)
         publisher = Publisher(store, settings.host)
         saver = Saver(folder)

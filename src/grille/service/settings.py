@@ -64,6 +64,12 @@ class Settings:
         return self.words("ETCD", "http://127.0.0.1:2379")
 
     @property
+    def etcd_tls(self) -> tuple[str, str, str] | None:
+        """Paths of the CA, the certificate and the key for etcd; None when it is reached without TLS."""
+        paths = (self.text("ETCD_CA", ""), self.text("ETCD_CERT", ""), self.text("ETCD_KEY", ""))
+        return paths if all(paths) else None
+
+    @property
     def tokens(self) -> str:
         """The folder with one token file per role."""
         return self.text("TOKENS", "/etc/grille/tokens")

@@ -25,14 +25,22 @@ class Store:
         endpoints: the client URLs of the static member list.
         root: put before every key.
         timeout: seconds that one member has to answer one request.
+        tls: paths of the CA bundle, the certificate and its key, for https; None: plain.
     """
 
-    def __init__(self, endpoints: Sequence[str], *, root: str = "/grille/", timeout: float = REQUEST_TIMEOUT) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        root: str = "/grille/",
+        timeout: float = REQUEST_TIMEOUT,
+        tls: tuple[str, str, str] | None = None,
+    ) -> None:
         if not endpoints:
             raise ValueError("no etcd endpoints")
         self._endpoints = [url.rstrip("/") for url in endpoints]
         self._at = 0
-        self._timeout = timeout
+        self._timeout, self._tls = timeout, tls
         self._protocol = Protocol(root)
         self._opened: aiohttp.ClientSession | None = None
 

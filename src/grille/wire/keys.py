@@ -12,6 +12,7 @@ HOSTS = "hosts/"
 JOBS = "jobs/"
 QUEUE = "queue/"
 SERVICES = "services/"
+OUTSIDE = "outside/"
 ROUTES = "routes/"
 ROUTERS = "routers/"
 CONFIG = "config/"
@@ -68,6 +69,26 @@ def ticket(queue: str, ident: str) -> str:
 def instance(service: str, ident: str) -> str:
     """The key of a service's instance (specs.Instance), under a lease."""
     return f"{SERVICES}{service}/{ident}"
+
+
+def service_settings(service: str) -> str:
+    """The key of a service's settings (discovery.ServiceSettings)."""
+    return f"{SERVICES}{service}/.settings"
+
+
+def outside(service: str, ident: str) -> str:
+    """The key of something outside the grid that discoverd checks (discovery.Outside)."""
+    return f"{OUTSIDE}{service}/{ident}"
+
+
+def config(scope: str, version: int) -> str:
+    """The key of one version of a scope's configuration (configuration.ConfigVersion); sorts as versions do."""
+    return f"{CONFIG}{scope}/{version:08d}"
+
+
+def lock(name: str, ident: str) -> str:
+    """The key of one holder of, or waiter for, a lock (configuration.Lock), under a lease."""
+    return f"{LOCKS}{name}/{ident}"
 
 
 def route(ident: str) -> str:

@@ -108,6 +108,8 @@ class Release:
     slug: Slug | None = None
     image: str = ""
     env: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)  # sealed; opened by the agent when it starts a job
+    config: dict[str, int] = field(default_factory=dict)  # the version of each scope that env and secrets come from
     processes: dict[str, ProcessType] = field(default_factory=dict)
     buildpack: str = ""
     source: str = ""
@@ -148,6 +150,7 @@ class JobSpec:
     command: list[str] = field(default_factory=list)  # arguments to the image's entry point; empty: its own
     slug: Slug | None = None
     env: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)  # sealed
     port: int = 0
     service: str = ""  # the service to register under; empty: none
     health: Health = field(default_factory=Health)
@@ -201,6 +204,7 @@ class HostStatus:
     jobs: int
     docker: str = ""
     version: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
