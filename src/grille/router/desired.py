@@ -49,7 +49,7 @@ def read(entry: Entry) -> Route | Instance | str:
     try:
         if entry.key.startswith(keys.ROUTES):
             return _checked_route(decode(Route, entry.value))
-        if entry.key.startswith(keys.SERVICES) and "/." not in entry.key:
+        if entry.key.startswith(keys.SERVICES) and not entry.key.endswith("/.settings"):
             return _checked_instance(decode(Instance, entry.value), entry.key)
     except InvalidValue as error:
         return error.message
