@@ -60,7 +60,7 @@ def test_bad_records_are_refused_one_by_one() -> None:
             instance("port", port=70000),
             instance("proto", protocol="amqp"),
             instance("_wait"),
-            ("services/web/leader", b'"good"'),
+            ("services/web/.settings", b"{}"),
         )
     )
     assert desired.routes == {"a.example/": "web"}
