@@ -1,12 +1,14 @@
-"""etcd v3: a sans-I/O core for its JSON gateway, an asynchronous and a blocking client, mirrors, leases and election.
+"""etcd v3: a sans-I/O core for its JSON gateway, an asynchronous and a blocking client, mirrors, leases, election and
+locks.
 
-Imports ``wire`` only. The core (``protocol``) does no I/O, so that other transports can share it.
+Imports ``wire`` and ``codec`` only. The core (``protocol``) does no I/O, so that other transports can share it.
 """
 
 from .blocking import BlockingStore
 from .client import Store
 from .election import Election
 from .lease import Lease
+from .lock import Lock
 from .mirror import Mirror
 from .protocol import Check, Delete, Entry, Event, Listing, Put
 
@@ -19,6 +21,7 @@ __all__ = [
     "Event",
     "Lease",
     "Listing",
+    "Lock",
     "Mirror",
     "Put",
     "Store",

@@ -7,6 +7,7 @@ pool, TLS and authentication settings. Failover over the static member list is h
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,8 +17,9 @@ import urllib3
 
 from ..wire.errors import Unavailable
 from . import protocol
-from .client import REQUEST_TIMEOUT
 from .protocol import Check, Delete, Entry, Listing, Protocol, Put
+from .tls import Credentials
+from .transport import REMEDY, REQUEST_TIMEOUT, SHARE, WRITE_SHARE, Ambiguous
 
 
 class BlockingStore:
@@ -25,8 +27,10 @@ class BlockingStore:
 
     Args:
         endpoints: the client URLs of the static member list; all of one scheme.
-        ca, cert: paths of a CA bundle and of a (certificate, key) pair, for https.
-        timeout: seconds that one member has to answer.
+        timeout: seconds that a request has in all, members that keep silent included.
+        tls: paths of the CA bundle, the certificate and its key, for https; each new connection reads them.
+    Raises:
+        InvalidValue: the files of ``tls`` cannot be used.
     """
 
     def __init__(
@@ -34,10 +38,11 @@ class BlockingStore:
         endpoints: Sequence[str],
         *,
         root: str = "/grille/",
-        ca: str | None = None,
-        cert: tuple[str, str] | None = None,
         timeout: float = REQUEST_TIMEOUT,
+        tls: tuple[str, str, str] | None = None,
     ) -> None:
+        if tls is not None:
+            Credentials(tls)
         self._endpoints = [url.rstrip("/") for url in endpoints]
         members = [urlsplit(url) for url in self._endpoints]
         self._client = etcd.Client(
@@ -45,22 +50,22 @@ class BlockingStore:
             protocol=members[0].scheme,
             allow_reconnect=True,
             use_proxies=True,  # the list is static: never ask the members for another
-            ca_cert=ca,
-            cert=cert,
+            ca_cert=tls[0] if tls else None,
+            cert=tls[1:] if tls else None,
         )
         self._timeout = timeout
         self._protocol = Protocol(root)
 
     def get(self, key: str) -> Entry | None:
         """The entry at ``key``, or None."""
-        found = self._protocol.entries(self._call(protocol.RANGE, self._protocol.range(key)))
+        found = self._protocol.entries(self._ask(protocol.RANGE, self._protocol.range(key)))
         return found[0] if found else None
 
     def list(self, prefix: str) -> Listing:
         """All entries that start with ``prefix`` (all there are, when it is empty), at one revision."""
         start = self._protocol.root + prefix
         body = Protocol("").range(start, protocol.prefix_end(start))
-        answer = self._call(protocol.RANGE, body)
+        answer = self._ask(protocol.RANGE, body)
         entries = {entry.key: entry for entry in self._protocol.entries(answer)}
         return Listing(protocol.revision_of(answer), entries)
 
@@ -70,29 +75,54 @@ class BlockingStore:
         return self.transact(checks, [Put(key, value)])
 
     def transact(self, checks: Sequence[Check], writes: Sequence[Put | Delete]) -> int:
-        """Do all ``writes`` if all ``checks`` hold; the revision. Raises Conflict."""
-        return protocol.succeeded(self._call(protocol.TXN, self._protocol.transaction(checks, writes)))
+        """Do all ``writes`` if all ``checks`` hold; the revision. Raises Conflict, Unavailable as ``Store`` does."""
+        body = self._protocol.transaction(checks, writes)
+        deadline = time.monotonic() + self._timeout
+        try:
+            return protocol.succeeded(self._tell(protocol.TXN, body, self._timeout * WRITE_SHARE))
+        except Ambiguous as error:
+            guarded = protocol.guarded_put(checks, writes)
+            if guarded is None:
+                raise
+            check, put = guarded
+            answer = self._ask(protocol.RANGE, self._protocol.range(put.key), deadline - time.monotonic())
+            for entry in self._protocol.entries(answer):
+                if protocol.landed(check, put, entry):
+                    return entry.mod_revision
+            raise error from None
 
-    def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, path: str, body: dict[str, Any], timeout: float = 0.0) -> dict[str, Any]:
+        """A read: the members that are left share the time that is left."""
+        deadline = time.monotonic() + (timeout or self._timeout)
+        last = ""
+        for count, url in enumerate(self._endpoints):
+            left = max(0.05, deadline - time.monotonic()) / (len(self._endpoints) - count)
+            try:
+                return self._send(url + path, body, left)
+            except (urllib3.exceptions.HTTPError, Unavailable) as error:
+                last = str(error)
+        raise Unavailable(f"the store does not answer: {last}", remedy=REMEDY)
+
+    def _tell(self, path: str, body: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """A write: to the next member only when it certainly did not reach this one."""
+        deadline = time.monotonic() + timeout
         last = ""
         for url in self._endpoints:
             try:
-                return self._send(url + path, body)
-            except urllib3.exceptions.NewConnectionError as error:
+                return self._send(url + path, body, max(0.05, deadline - time.monotonic()))
+            except (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError) as error:
                 last = str(error)
-            except urllib3.exceptions.HTTPError as error:
-                last = str(error)
-                if path == protocol.TXN:
-                    break  # it may have been written: the caller reads before it tries again
-        raise Unavailable(f"the store does not answer: {last}", remedy="see that etcd runs: docker logs grille-etcd")
+            except (urllib3.exceptions.HTTPError, Unavailable) as error:
+                raise Ambiguous(str(error)) from None
+        raise Unavailable(f"the store does not answer: {last}", remedy=REMEDY)
 
-    def _send(self, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, url: str, body: dict[str, Any], timeout: float) -> dict[str, Any]:
         answer = self._client.http.urlopen(
             "POST",
             url,
             body=json.dumps(body),
             headers={**self._client._get_headers(), "Content-Type": "application/json"},
-            timeout=self._timeout,
+            timeout=urllib3.Timeout(connect=min(timeout, self._timeout * SHARE), read=timeout),
             retries=False,
         )
         document: dict[str, Any] = json.loads(answer.data)

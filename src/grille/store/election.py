@@ -1,23 +1,14 @@
-"""Election by the oldest key: candidates put a key under their lease, the lowest create revision leads.
+"""Election: candidates follow one another, the oldest leads.
 
-The recipe is etcd's own (``clientv3/concurrency``). ``fence`` goes into the checks of a leader's writes, so that
-one deposed without knowing it writes nothing.
+``fence`` goes into the checks of a leader's writes, so that one deposed without knowing it writes nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
-import structlog
-
 from ..wire import keys
+from .candidate import Candidate
 from .client import Store
-from .lease import Lease
-from .mirror import Mirror
-from .protocol import Check, Entry
-
-log = structlog.get_logger()
+from .protocol import Check
 
 
 class Election:
@@ -30,44 +21,27 @@ class Election:
     """
 
     def __init__(self, store: Store, name: str, identity: str, *, ttl: float = 5.0) -> None:
-        self._store, self._identity = store, identity
         self._prefix = f"{keys.ELECTION}{name}/"
-        self._key = self._prefix + identity
-        self._mirror = Mirror(store, self._prefix)
-        self._lease = Lease(store, ttl, self._stand)
+        self._candidate = Candidate(store, self._prefix, identity, identity.encode(), ttl=ttl)
 
     @property
     def leader(self) -> str:
         """The identity of the present leader, or an empty string."""
-        first = self._first()
+        first = self._candidate.first()
         return first.key[len(self._prefix) :] if first else ""
 
     def leads(self) -> bool:
         """Whether this candidate leads, by the store's order and its own lease's clock."""
-        first = self._first()
-        return first is not None and first.key == self._key and first.lease == self._lease.id and self._lease.alive()
+        return self._candidate.is_first()
 
     def fence(self) -> Check:
         """The check that holds only while this candidate's key stands as it was when it was elected."""
-        first = self._first()
-        mine = first if first is not None and first.key == self._key else None
-        return Check(self._key, mine.mod_revision if mine else -1)
+        return self._candidate.fence()
 
     async def changed(self, timeout: float) -> None:
         """Wait for a change among the candidates, or ``timeout`` seconds."""
-        await self._mirror.wait(self._mirror.revision, timeout)
+        await self._candidate.mirror.wait(self._candidate.mirror.revision, timeout)
 
     async def run(self) -> None:
         """Stand for election and follow it; resigns when cancelled."""
-        try:
-            await asyncio.gather(self._mirror.run(), self._lease.run())
-        finally:
-            with contextlib.suppress(Exception):
-                await asyncio.shield(self._lease.end())
-
-    def _first(self) -> Entry | None:
-        return min(self._mirror.entries.values(), key=lambda entry: entry.create_revision, default=None)
-
-    async def _stand(self, lease: int) -> None:
-        await self._store.put(self._key, self._identity.encode(), lease=lease)
-        log.info("standing for election", election=self._prefix, identity=self._identity)
+        await self._candidate.run()

@@ -36,6 +36,7 @@ class Lease:
         self.id = 0
         self.heard = 0.0  # when the store last confirmed it, monotonic seconds
         self._granted = asyncio.Event()
+        self._told = 0  # the lease that ``renewed`` is done with
 
     async def ready(self) -> int:
         """Wait for the lease; its id."""
@@ -66,13 +67,11 @@ class Lease:
     async def _turn(self) -> float:
         asked = time.monotonic()
         candidate = self.id or self._resume
-        self._resume = 0
         if not candidate or not await self._store.keepalive(candidate):
             candidate = await self._store.grant(self.ttl)
-        self.heard = asked
-        if candidate != self.id:
-            self.id = candidate
-            self._granted.set()
-            if self._renewed is not None:
-                await self._renewed(candidate)
+        self.id, self.heard, self._resume = candidate, asked, 0
+        self._granted.set()
+        if self._renewed is not None and self._told != candidate:
+            await self._renewed(candidate)
+            self._told = candidate
         return self.ttl / 3

@@ -22,11 +22,13 @@ WATCH = "/v3/watch"
 GRANT = "/v3/lease/grant"
 REVOKE = "/v3/lease/revoke"
 KEEPALIVE = "/v3/lease/keepalive"
+TIMETOLIVE = "/v3/lease/timetolive"
 STATUS = "/v3/maintenance/status"
 
 LIST_PAGE = 2000
 _GRPC_NOT_FOUND = 5
-_GRPC_TRANSIENT = (4, 8, 10, 13, 14)  # deadline, exhausted, aborted, internal, unavailable
+_GRPC_PRECONDITION = 9
+_GRPC_TRANSIENT = (4, 8, 10, 11, 13, 14)  # deadline, exhausted, aborted, out of range, internal, unavailable
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,10 @@ class Event:
 
 @dataclass(frozen=True)
 class WatchLine:
-    """One line of a watch stream. ``compacted`` > 0: the start revision is gone, list again."""
+    """One line of a watch stream. ``compacted`` > 0: the start revision is gone, list again.
+
+    One with ``revision`` 0 and no events is a sign of life: the member has nothing to say, and is there.
+    """
 
     revision: int
     events: list[Event] = field(default_factory=list)
@@ -192,6 +197,27 @@ class Protocol:
         return Event("delete" if raw.get("type") == "DELETE" else "put", self.entry(raw["kv"]))
 
 
+# A read that a member answers by itself, and that finds nothing.
+PROBE = {"key": encode("\0"), "serializable": True, "keys_only": True, "limit": "1"}
+
+
+def guarded_put(checks: Sequence[Check], writes: Sequence[Put | Delete]) -> tuple[Check, Put] | None:
+    """The first put of a transaction whose key is checked too: by it one can tell later whether all was done."""
+    guards = {check.key: check for check in checks}
+    puts = [write for write in writes if isinstance(write, Put) and write.key in guards]
+    return (guards[puts[0].key], puts[0]) if puts else None
+
+
+def landed(check: Check, put: Put, entry: Entry | None) -> bool:
+    """Whether ``entry``, read after a guarded put that was not answered, is what it wrote."""
+    return (
+        entry is not None
+        and (entry.value, entry.lease) == (put.value, put.lease)
+        and entry.mod_revision > check.mod_revision
+        and (check.mod_revision > 0 or entry.version == 1)
+    )
+
+
 def revision_of(answer: dict[str, Any]) -> int:
     """The store's revision in an answer's header."""
     return int(answer.get("header", {}).get("revision", 0))
@@ -212,6 +238,8 @@ def error_of(status: int, document: object) -> GrilleError:
     text = details.get("message") or raw
     if code == _GRPC_NOT_FOUND:
         return NotFound(f"etcd: {text}")
+    if code == _GRPC_PRECONDITION:
+        return Conflict(f"etcd: {text}")
     if code in _GRPC_TRANSIENT or status >= 500:
         return Unavailable(f"etcd: {text}")
     return GrilleError(f"etcd: {text}", code="store")
