@@ -1,21 +1,23 @@
-"""What clients send: registrations and filters, checked."""
+"""What clients send in bodies: registrations and settings of services, checked."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from ..codec import convert
+from ..wire.discovery import LeaderRule
 from ..wire.errors import InvalidValue
 from ..wire.names import check_hostname, check_label
 from ..wire.specs import Instance
 
+T = TypeVar("T")
 TTL_DEFAULT = 10.0
 TTL_LEAST, TTL_MOST = 2.0, 3600.0  # seconds; etcd gives no lease below two
 METADATA_MOST = 64  # entries
 NAME_MOST, VALUE_MOST = 64, 1024  # characters of a metadata entry
+METADATA_BYTES_MOST = 64 * 1024  # of all names and values together, in UTF-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,18 @@ class Registration:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class SettingsChange:
+    """The body of a change of a service's settings: what is None stays. ``expect``: their present mod_revision."""
+
+    metadata: dict[str, str] | None = None
+    leader: LeaderRule | None = None
+    expect: int | None = None
+
+
 def registration(body: dict[str, Any]) -> Registration:
     """The registration in a request's body; raises InvalidValue naming the field and what would be right."""
-    known = {each.name for each in fields(Registration)}
-    unknown = sorted(body.keys() - known)
-    if unknown:
-        raise InvalidValue(f"unknown field {unknown[0]!r:.80}", remedy=f"use {', '.join(sorted(known))}")
-    record = convert(Registration, body, what="the registration")
+    record = _record(Registration, body, "the registration")
     _check_address(record.address)
     check_label("protocol", record.protocol)
     if record.host:
@@ -60,6 +67,44 @@ def registration(body: dict[str, Any]) -> Registration:
         raise InvalidValue(f"ttl {record.ttl} is not valid", remedy=f"use {TTL_LEAST:g} to {TTL_MOST:g} seconds")
     _check_metadata(record.metadata)
     return record
+
+
+def settings_change(body: dict[str, Any]) -> SettingsChange:
+    """The change of settings in a request's body; raises InvalidValue naming the field and what would be right."""
+    _known(LeaderRule, body["leader"] if isinstance(body.get("leader"), dict) else {}, "leader.")
+    change = _record(SettingsChange, body, "the settings")
+    if change.metadata is not None:
+        _check_metadata(change.metadata)
+    if change.leader is not None:
+        _check_rule(change.leader)
+    if change.expect is not None and change.expect < 0:
+        raise InvalidValue(f"expect {change.expect} is not valid", remedy="use the revision that a GET gave; 0: none")
+    return change
+
+
+def _record(cls: type[T], body: dict[str, Any], what: str) -> T:
+    _known(cls, body)
+    return convert(cls, body, what=what)
+
+
+def _known(cls: type[Any], body: dict[str, Any], prefix: str = "") -> None:
+    known = {each.name for each in fields(cls)}
+    unknown = sorted(body.keys() - known)
+    if unknown:
+        raise InvalidValue(f"unknown field {prefix + unknown[0]!r:.80}", remedy=f"use {', '.join(sorted(known))}")
+
+
+def _check_rule(rule: LeaderRule) -> None:
+    needs = {"oldest": (), "manual": ("instance",), "metadata": ("key",)}[rule.mode]
+    for name in ("instance", "key"):
+        if bool(getattr(rule, name)) != (name in needs):
+            says = f"give leader.{', leader.'.join(needs)}" if needs else "give nothing else"
+            raise InvalidValue(f"leader.{name} does not fit mode {rule.mode!r}", remedy=f"with this mode, {says}")
+    if rule.instance:
+        check_label("instance id", rule.instance)
+    if rule.value and rule.mode != "metadata":
+        raise InvalidValue(f"leader.value does not fit mode {rule.mode!r}", remedy="use it with mode 'metadata'")
+    _check_metadata({rule.key: rule.value} if rule.key else {})
 
 
 def _check_address(address: str) -> None:
@@ -75,48 +120,18 @@ def _check_address(address: str) -> None:
 def _check_metadata(metadata: dict[str, str]) -> None:
     if len(metadata) > METADATA_MOST:
         raise InvalidValue(f"{len(metadata)} metadata entries", remedy=f"use at most {METADATA_MOST}")
+    size = 0
     for name, value in metadata.items():
-        if not 0 < len(name) <= NAME_MOST or len(value) > VALUE_MOST or not name.isprintable():
+        if not 0 < len(name) <= NAME_MOST or len(value) > VALUE_MOST or not name.isprintable() or not _text(value):
             raise InvalidValue(
                 f"metadata entry {name!r:.80} is not valid",
-                remedy=f"use names of 1 to {NAME_MOST} characters and values of at most {VALUE_MOST}",
+                remedy=f"use names of 1 to {NAME_MOST} printable characters and values of at most {VALUE_MOST}",
             )
+        size += len(name.encode()) + len(value.encode())
+    if size > METADATA_BYTES_MOST:
+        raise InvalidValue(f"metadata of {size} bytes", remedy=f"use at most {METADATA_BYTES_MOST} bytes in all")
 
 
-@dataclass(frozen=True)
-class Filter:
-    """Which instances a client wants: those that agree with all that is given."""
-
-    protocol: str = ""
-    host: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    def wants(self, instance: Instance | None) -> bool:
-        """Whether ``instance`` is there and agrees."""
-        return (
-            instance is not None
-            and self.protocol in ("", instance.protocol)
-            and self.host in ("", instance.host)
-            and all(instance.metadata.get(name) == value for name, value in self.metadata.items())
-        )
-
-
-def filter_of(query: Iterable[tuple[str, str]]) -> Filter:
-    """The filter in a query's parameters (``watch`` is not one); raises InvalidValue for unknown ones."""
-    plain: dict[str, str] = {}
-    metadata: dict[str, str] = {}
-    for name, value in query:
-        if name.startswith("meta.") and len(name) > len("meta."):
-            metadata[name.removeprefix("meta.")] = value
-        elif name in ("protocol", "host"):
-            plain[name] = value
-        elif name != "watch":
-            raise InvalidValue(f"unknown parameter {name!r:.80}", remedy="use meta.<key>, protocol, host, watch")
-    return Filter(plain.get("protocol", ""), plain.get("host", ""), metadata)
-
-
-def flag(name: str, raw: str) -> bool:
-    """The value of a query parameter that is 0 or 1; raises InvalidValue."""
-    if raw not in ("", "0", "1"):
-        raise InvalidValue(f"{name}={raw:.40} is not valid", remedy=f"use {name}=1 or leave it out")
-    return raw == "1"
+def _text(value: str) -> bool:
+    """Whether ``value`` can be sent: JSON's escapes can name halves of characters."""
+    return not any("\ud800" <= each <= "\udfff" for each in value)

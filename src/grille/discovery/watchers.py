@@ -1,106 +1,137 @@
-"""Clients that watch a service: each has a short queue of its own, and one that falls behind starts over."""
+"""Clients that watch: an event is encoded once for all who watch the same, and written to each straight away.
+
+A client that does not take what it is sent is *lost*: it leaves its channel, is told ``resync`` when it reads again,
+and has the whole state sent. What waits for it in the meantime is bounded.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Iterable
 
-from ..wire.specs import Instance
-from .catalog import Catalog, Change, Led
-from .records import Filter
+from .catalog import Changes
+from .connection import Connection, chunk
+from .frames import ALIVE, frame_of
+from .query import Filter
 
-QUEUE_MOST = 1000  # events that a client may be behind
-ALIVE = 15.0  # seconds of silence after which a sign of life is sent
-
-ServerEvent = tuple[str, object, str]  # name, data, id
+ALL = ""  # the service of those who watch all services
+TICKS = 15  # seconds between signs of life to one client
+BUDGET = 64 * 1024 * 1024  # bytes that may wait for all clients together
+LEAST, MOST = 16 * 1024, 256 * 1024  # bytes that may wait for one
 
 
 class Watcher:
-    """One client. What it is sent is decided when it happens; ``lost`` means that its queue ran over."""
+    """One client in its channel. ``lost`` is done when it fell behind."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting, self._since = 0, 0
+
+    def stuck(self) -> bool:
+        """Asked each TICKS seconds: whether it took nothing of what waited twice before."""
+        now = self.connection.buffered
+        self._since = self._since + 1 if now and now >= self._waiting else 0
+        self._waiting = now
+        return self._since > 2
+
+
+class Channel:
+    """All clients that watch the same service with the same filter."""
 
     def __init__(self, service: str, wanted: Filter) -> None:
         self.service, self.wanted = service, wanted
-        self.lost = False
-        self.queue: deque[ServerEvent] = deque()
-        self._woken = asyncio.Event()
+        self.watchers: set[Watcher] = set()
 
-    def offer(self, change: Change | Led) -> None:
-        """Queue what ``change`` means to this client, if anything."""
-        event = event_of(change, self.wanted)
-        if event is None or self.lost:
-            return
-        if len(self.queue) >= QUEUE_MOST:
-            self.lost = True
-            self.queue.clear()
-        else:
-            self.queue.append(event)
-        self._woken.set()
+    def frames(self, changes: Changes, ident: str = "") -> bytes:
+        """What its clients are told of ``changes``."""
+        return b"".join(frame_of(change, self.wanted, one=self.service != ALL, ident=ident) for change in changes)
 
-    async def follow(self, catalog: Catalog) -> AsyncIterator[ServerEvent]:
-        """The events to send, without end: the state, then each change; again after ``resync`` when it got lost."""
-        while True:
-            self.lost = False
-            self.queue.clear()
-            for event in state(catalog, self.service, self.wanted):
-                yield event
-            while not self.lost:
-                if self.queue:
-                    yield self.queue.popleft()
-                elif not await self._wake():
-                    yield "", None, ""
-            yield "resync", {"service": self.service}, ""
-
-    async def _wake(self) -> bool:
-        """Wait for something to send; False when nothing came for ALIVE seconds."""
-        self._woken.clear()
-        try:
-            async with asyncio.timeout(ALIVE):
-                return await self._woken.wait()
-        except TimeoutError:
-            return False
-
-
-def event_of(change: Change | Led, wanted: Filter) -> ServerEvent | None:
-    """What a client that wants ``wanted`` is told of ``change``; None: nothing."""
-    ident = str(change.revision)
-    if isinstance(change, Led):
-        return "leader", change.leader, ident
-    before, after = wanted.wants(change.before), wanted.wants(change.after)
-    if after:
-        return "update" if before else "up", change.after, ident
-    return ("down", change.before, ident) if before else None
-
-
-def state(catalog: Catalog, service: str, wanted: Filter) -> list[ServerEvent]:
-    """The events that tell a client the present state."""
-    ident = str(catalog.revision)
-    present: list[Instance] = [each for each in catalog.instances(service) if wanted.wants(each)]
-    events: list[ServerEvent] = [("up", instance, ident) for instance in present]
-    events.append(("current", {"revision": catalog.revision, "instances": len(present)}, ident))
-    leader = catalog.leader(service)
-    return [*events, ("leader", leader, ident)] if leader else events
+    def write(self, data: bytes, limit: int) -> None:
+        """Send ``data`` to all; those for whom more than ``limit`` bytes wait then are lost."""
+        chunked = chunk(data)
+        for watcher in list(self.watchers):
+            connection = watcher.connection
+            if connection.write(chunked if connection.chunked else data) > limit:
+                self.watchers.discard(watcher)
+                watcher.lost.set_result(None)
 
 
 class Hub:
-    """All watchers, by service."""
+    """All channels, by service and filter."""
 
     def __init__(self) -> None:
-        self._watchers: dict[str, set[Watcher]] = {}
+        self._channels: dict[str, dict[Filter, Channel]] = {}
+        self._waiting: dict[str, set[asyncio.Future[None]]] = {}
+        self._count = 0
 
-    def add(self, watcher: Watcher) -> None:
-        """Offer changes of its service to ``watcher`` from now on."""
-        self._watchers.setdefault(watcher.service, set()).add(watcher)
+    def join(self, service: str, wanted: Filter, connection: Connection) -> Watcher:
+        """Send changes of ``service`` (or ALL) to ``connection`` from now on, until ``leave``."""
+        channels = self._channels.setdefault(service, {})
+        channel = channels.setdefault(wanted, Channel(service, wanted))
+        watcher = Watcher(connection)
+        channel.watchers.add(watcher)
+        self._count += 1
+        return watcher
 
-    def remove(self, watcher: Watcher) -> None:
-        """Offer nothing more to ``watcher``."""
-        watchers = self._watchers.get(watcher.service, set())
-        watchers.discard(watcher)
-        if not watchers:
-            self._watchers.pop(watcher.service, None)
+    def leave(self, service: str, wanted: Filter, watcher: Watcher) -> None:
+        """Send nothing more to ``watcher``."""
+        self._count -= 1
+        channels = self._channels[service]
+        channels[wanted].watchers.discard(watcher)
+        if not channels[wanted].watchers:
+            del channels[wanted]
+        if not channels:
+            del self._channels[service]
 
-    def publish(self, changes: Iterable[Change | Led]) -> None:
-        """Offer ``changes`` to those who watch their services."""
+    async def change(self, service: str, timeout: float, closed: asyncio.Future[None]) -> None:
+        """Wait for the next change of ``service``, at most ``timeout`` seconds, or until ``closed``."""
+        woken = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(service, set()).add(woken)
+        try:
+            await asyncio.wait((woken, closed), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting = self._waiting.get(service, set())
+            waiting.discard(woken)
+            if not waiting:
+                self._waiting.pop(service, None)
+
+    def publish(self, changes: Changes, ident: str = "") -> None:
+        """Tell all whom ``changes`` concern. ``ident``: instead of the changes' revisions."""
+        services: dict[str, Changes] = {}
         for change in changes:
-            for watcher in self._watchers.get(change.service, ()):
-                watcher.offer(change)
+            services.setdefault(change.service, []).append(change)
+        for service, own in services.items():
+            self._tell(service, own, ident)
+            for woken in self._waiting.get(service, ()):
+                if not woken.done():
+                    woken.set_result(None)
+        self._tell(ALL, changes, ident)
+
+    def _tell(self, service: str, changes: Changes, ident: str) -> None:
+        for channel in list(self._channels.get(service, {}).values()):
+            data = channel.frames(changes, ident)
+            if data:
+                channel.write(data, self._limit)
+
+    @property
+    def _limit(self) -> int:
+        return max(LEAST, min(MOST, BUDGET // max(1, self._count)))
+
+    async def run(self) -> None:
+        """Send signs of life, to a share of the clients each second; cut those that take nothing. Never returns."""
+        turn = 0
+        while True:
+            await asyncio.sleep(1)
+            turn = (turn + 1) % TICKS
+            watchers = [
+                watcher for each in self._channels.values() for one in each.values() for watcher in one.watchers
+            ]
+            for watcher in watchers:
+                if id(watcher) // 64 % TICKS == turn:
+                    self._alive(watcher)
+
+    def _alive(self, watcher: Watcher) -> None:
+        if watcher.stuck():
+            watcher.connection.cut()
+        else:
+            watcher.connection.write(watcher.connection.framed(ALIVE))

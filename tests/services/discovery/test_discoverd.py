@@ -2,89 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import queue
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from grille.codec import encode
 from grille.store import Store
 from grille.wire.specs import Instance
+from tests.services.discovery.rig import WEB, Stream, ids, put, until
 from tests.support.daemon import Daemon
 from tests.support.etcd import EtcdServer
-
-WEB = "/services/web/instances"
-
-
-@pytest.fixture
-def discoverd(etcd: EtcdServer, tmp_path: Path) -> Iterator[Daemon]:
-    daemon = Daemon("grille.discovery", "DISCOVERD_PORT", tmp_path, ETCD=etcd.url).start()
-    until(lambda: daemon.call("GET", "/services").status == 200)
-    yield daemon
-    daemon.kill()
-
-
-def until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about in time"
-        time.sleep(0.05)
-
-
-def put(daemon: Daemon, ident: str, **fields: Any) -> Any:
-    body = {"address": "10.0.0.7", "port": 8000, "ttl": 30} | fields
-    answer = daemon.call("PUT", f"{WEB}/{ident}", json.dumps(body).encode())
-    assert answer.status in (200, 201), answer.body
-    return answer.json | {"status": answer.status}
-
-
-def ids(daemon: Daemon, query: str = "") -> list[str]:
-    return [found["id"] for found in daemon.call("GET", WEB + query, token="read").json["instances"]]
-
-
-class Stream:
-    """Server-sent events of a watch, read by a thread."""
-
-    def __init__(self, daemon: Daemon, target: str) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", daemon.port))
-        head = ["Host: x", "Authorization: Bearer read-token", "Accept: text/event-stream"]
-        self._socket.sendall("\r\n".join([f"GET {target} HTTP/1.1", *head, "", ""]).encode())
-        self._events: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-
-    def follow(self) -> Stream:
-        """Begin to read."""
-        self._thread.start()
-        return self
-
-    def _read(self) -> None:
-        name = ""
-        with self._socket.makefile("rb") as file:
-            for line in file:
-                if line.startswith(b"event: "):
-                    name = line[7:].decode().strip()
-                elif line.startswith(b"data: "):
-                    self._events.put((name, json.loads(line[6:])))
-
-    def next(self, timeout: float = 5) -> tuple[str, Any]:
-        """The next event's name and data."""
-        return self._events.get(timeout=timeout)
-
-    def names(self, count: int) -> list[str]:
-        """The names of the next ``count`` events, with the instance's id where there is one."""
-        found = [self.next() for _ in range(count)]
-        return [f"{name} {data['id']}" if data and "id" in data else name for name, data in found]
-
-    def close(self) -> None:
-        """Leave."""
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
 
 
 def test_life_of_a_registration(discoverd: Daemon) -> None:
@@ -252,8 +179,6 @@ def test_the_store_away(discoverd: Daemon, etcd: EtcdServer) -> None:
     assert found["age"] > 0.1
     assert found["revision"] > 0
     assert discoverd.call("GET", "/services/web/leader").json["leader"]["id"] == "one"
-    refused = discoverd.call("PUT", f"{WEB}/two", b'{"address": "10.0.0.1", "port": 1}')
-    assert (refused.status, refused.json["code"]) == (503, "unavailable")
     etcd.start()
     until(lambda: not discoverd.call("GET", WEB).json["stale"])
     put(discoverd, "two")
