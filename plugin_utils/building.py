@@ -46,7 +46,7 @@ class BuildingAction(FollowingAction):
 
     def build(self, app: str, digest: str, arguments: Result) -> Result:
         """Build the source with this digest; the ticket of the build when it has succeeded."""
-        wish = {name: arguments[name] for name in ("env", "buildpack") if arguments.get(name)}
+        wish = {name: arguments[name] for name in ("env", "secrets", "buildpack") if arguments.get(name)}
         try:
             ticket = self.module("grille_build", {**self.connection(), **wish, "app": app, "source": digest})["ticket"]
             ended, told = self.follow(ticket, timeout(arguments, BUILD_SECONDS))

@@ -27,7 +27,8 @@ class FollowingAction(GrilleAction):
         told = Progress()
         end, cursor, job = time.monotonic() + seconds, "", ticket["job"]
         while True:
-            answer = self._look(ticket["id"], cursor)
+            asked = {**self.connection(), "id": ticket["id"], "cursor": cursor}
+            answer = self.patiently("grille_ticket_info", asked)
             for line in told.news(answer):
                 self.say(line)
             if answer["done"]:
@@ -54,11 +55,12 @@ class FollowingAction(GrilleAction):
         reason = ticket["reason"] or f"{what} was {ticket['state']}"
         raise Failed(reason, remedy=ticket["remedy"], code=ticket["code"])
 
-    def _look(self, ident: str, cursor: str) -> Result:
+    def patiently(self, name: str, arguments: Result) -> Result:
+        """The result of a module, run again while the controller is away, up to a minute; raises StepFailed."""
         end = time.monotonic() + AWAY
         while True:
             try:
-                return self.module("grille_ticket_info", {**self.connection(), "id": ident, "cursor": cursor})
+                return self.module(name, arguments)
             except StepFailed as failure:
                 if failure.result.get("code") != "unavailable" or time.monotonic() > end:
                     raise

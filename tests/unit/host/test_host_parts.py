@@ -47,7 +47,7 @@ BRICK = replace(
 
 
 def test_an_apps_container_is_confined() -> None:
-    body = creation(WEB, PLACE)
+    body = creation(WEB, PLACE, {})
     config = body["HostConfig"]
     assert body["User"] == "1000:1000"
     assert set(body["Env"]) > {"KEY=v=1", "PORT=5000", "GRILLE_APP=shop", "GRILLE_RELEASE=3", f"GRILLE_JOB={WEB.id}"}
@@ -59,7 +59,7 @@ def test_an_apps_container_is_confined() -> None:
 
 
 def test_a_bricks_container_has_what_its_spec_gives_it() -> None:
-    body = creation(BRICK, PLACE)
+    body = creation(BRICK, PLACE, {})
     config = body["HostConfig"]
     assert body["User"] == "0:0"
     assert "CapDrop" not in config

@@ -23,9 +23,8 @@ def attach(app: web.Application) -> None:
 
 
 async def hosts(request: web.Request) -> web.Response:
-    """The hosts that are up."""
-    found = context(request).known().hosts
-    return answer([present.host(found[name]) for name in sorted(found)])
+    """The hosts that are up; with ``?gone=1`` also those that have jobs and are away."""
+    return answer(present.hosts(context(request).known(), request.query.get("gone") == "1"))
 
 
 async def jobs(request: web.Request) -> web.Response:
