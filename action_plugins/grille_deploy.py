@@ -21,6 +21,7 @@ ARGUMENTS = with_connection(
     source={"type": "str"},
     image={"type": "str"},
     env={"type": "dict", "default": {}},
+    secrets={"type": "dict", "default": {}, "no_log": True},
     scale={"type": "dict", "default": {}},
     buildpack={"type": "str"},
     settings={"type": "dict", "default": {}},
@@ -36,7 +37,8 @@ class ActionModule(ReleasingAction):
         """Pack the source, if there is one, and do what is not done yet."""
         _, wish = self.validate_argument_spec(ARGUMENTS, mutually_exclusive=[("source", "image")])
         app = check_app(wish["app"])
-        wish |= {"env": parse_env(wish["env"]), "settings": parse_settings(wish["settings"])}
+        wish |= {"env": parse_env(wish["env"]), "secrets": parse_env(wish["secrets"])}
+        wish["settings"] = parse_settings(wish["settings"])
         wish["scale"] = parse_scale(wish["scale"]) if wish["scale"] else {}
         with self.packing(wish["source"]) if wish["source"] else nullcontext() as pack:
             result = self._deploy(app, wish, pack)
@@ -49,11 +51,15 @@ class ActionModule(ReleasingAction):
             raise NotFound(f"app {app} has no release yet", remedy="give a source or an image", code="no_code")
         build = pack if pack and needs_build(found, pack.digest, wish["buildpack"]) else None
         plan = planned(found, wish, build)
-        if self._task.check_mode or not plan["changed"]:
+        if self._task.check_mode:
+            planned_too = self._release(app, wish, "") if wish["secrets"] and found.get("release") else {}
+            return {**_with_secrets(plan, planned_too), "url": found.get("url", "")}
+        if not (plan["changed"] or wish["secrets"]):  # whether a secret is another one is not known here
             return {**plan, "url": found.get("url", "")}
-        changed = self._release(app, wish, self._built(app, wish, build) if build else "")
+        released = self._release(app, wish, self._built(app, wish, build) if build else "")
+        plan = {**_with_secrets(plan, released), "changed": released["changed"]}
         now = self._current(app)
-        return {**plan, "changed": changed, "release": now["release"]["version"], "url": now["url"]}
+        return {**plan, "release": now["release"]["version"], "url": now["url"]}
 
     def _current(self, app: str) -> Result:
         """The app as it is; empty when there is none."""
@@ -70,8 +76,18 @@ class ActionModule(ReleasingAction):
         ticket: str = self.build(app, pack.digest, wish)["id"]
         return ticket
 
-    def _release(self, app: str, wish: dict[str, Any], build: str) -> bool:
-        names = ("image", "env", "scale", "settings", "description", "wait_timeout")
+    def _release(self, app: str, wish: dict[str, Any], build: str) -> Result:
+        names = ("image", "env", "secrets", "scale", "settings", "description", "wait_timeout")
         asked = {name: wish[name] for name in names if wish[name]}
         code = {"build": build} if build else {}
-        return bool(self.release({**self.connection(), "app": app, **asked, **code})["changed"])
+        return self.release({**self.connection(), "app": app, **asked, **code})
+
+
+def _with_secrets(plan: Result, released: Result) -> Result:
+    """``plan`` with what the release says of secrets."""
+    told = released.get("diff", {})
+    diff = {
+        side: {**part, **{name: value for name, value in told.get(side, {}).items() if name == "secrets"}}
+        for side, part in plan["diff"].items()
+    }
+    return {**plan, "diff": diff, "changed": plan["changed"] or bool(released.get("changed"))}

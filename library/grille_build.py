@@ -29,6 +29,10 @@ options:
     description: Environment variables that the buildpack is given.
     type: dict
     default: {}
+  secrets:
+    description: Secrets that the buildpack is given as variables; they are encrypted on their way.
+    type: dict
+    default: {}
   buildpack:
     description: Name or git URL of the buildpack; by default the first that says the app is for it.
     type: str
@@ -90,6 +94,7 @@ ARGUMENTS = arguments(
     app={"type": "str", "required": True},
     source={"type": "str", "required": True},
     env={"type": "dict", "default": {}},
+    secrets={"type": "dict", "default": {}, "no_log": True},
     buildpack={"type": "str"},
     wait_timeout={"type": "float", "default": 1200.0},
 )
@@ -102,7 +107,9 @@ def ensure(module: AnsibleModule) -> Result:
     if module.check_mode:
         return {"changed": True, "source": source, "ticket": {}}
     env = {name: value for name, value in parse_env(params["env"]).items() if value is not None}
+    secrets = {name: value for name, value in parse_env(params["secrets"]).items() if value is not None}
     wish = {"source": source, "env": env, "buildpack": params["buildpack"], "deadline": params["wait_timeout"]}
+    wish["secrets"] = secrets
     body = {name: value for name, value in wish.items() if value}
     return {"changed": True, "source": source, "ticket": client(params).post(f"/apps/{app}/builds", body)}
 

@@ -33,6 +33,12 @@ options:
     description: Environment variables to set, laid over the current ones; one whose value is null is removed.
     type: dict
     default: {}
+  secrets:
+    description:
+      - Secrets to set, laid over the current ones; one whose value is null is removed. They become environment
+        variables too, but are encrypted at rest and never shown.
+    type: dict
+    default: {}
   scale:
     description: Instances of each process type, like C({"web":2}), or a dict of C(count), C(memory) (MiB) and C(cpu).
     type: dict

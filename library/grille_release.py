@@ -32,6 +32,12 @@ options:
     description: Environment variables to set, laid over the current ones; one whose value is null is removed.
     type: dict
     default: {}
+  secrets:
+    description:
+      - Secrets to set, laid over the current ones; one whose value is null is removed. They become environment
+        variables too, but are encrypted at rest and never shown.
+    type: dict
+    default: {}
   scale:
     description:
       - Instances of each process type, like C({"web":2}), or a dict of C(count), C(memory) (MiB) and C(cpu). When it
@@ -99,7 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.grille.client import Client
 from ..module_utils.grille.errors import InvalidValue, NotFound, Unprocessable
 from ..module_utils.grille.names import check_app
-from ..module_utils.grille_compare import asked, differs, shown, view
+from ..module_utils.grille_compare import asked, differs, noted, shown, view
 from ..module_utils.grille_module import Result, arguments, client, find, run
 from ..module_utils.grille_values import parse_env, parse_scale, parse_settings
 
@@ -109,6 +115,7 @@ ARGUMENTS = arguments(
     image={"type": "str"},
     from_release={"type": "str"},
     env={"type": "dict", "default": {}},
+    secrets={"type": "dict", "default": {}, "no_log": True},
     scale={"type": "dict", "default": {}},
     settings={"type": "dict", "default": {}},
     description={"type": "str", "default": ""},
@@ -129,14 +136,16 @@ def ensure(module: AnsibleModule) -> Result:
         wish["from_release"] = former(found, wish["from_release"])
     before = view(found.get("release"), found.get("formation"))
     after = _after(api, found, before, wish)
-    unchanged = before["release"] and not differs({**before, "scale": {}}, {**after, "scale": {}})
+    secrets = _secrets(api, name, wish)
+    same = not differs({**before, "scale": {}}, {**after, "scale": {}})
+    unchanged = before["release"] and same and not any(secrets.values())
     if unchanged:  # a scale that alone differs is the affair of grille_scale
         after = before
     result: Result = {
         "changed": not unchanged,
         "release": before["release"],
         "ticket": {},
-        "diff": shown(before, after),
+        "diff": {side: {**part, **secrets[side]} for side, part in shown(before, after).items()},
     }
     if unchanged or module.check_mode:
         return result
@@ -147,9 +156,18 @@ def ensure(module: AnsibleModule) -> Result:
 def _wish(params: dict[str, Any]) -> dict[str, Any]:
     """The body of the request: what is given, checked."""
     wish = {name: params[name] for name in ("build", "image", "from_release", "description")}
-    wish |= {"env": parse_env(params["env"]), "settings": parse_settings(params["settings"])}
+    wish |= {"env": parse_env(params["env"]), "secrets": parse_env(params["secrets"])}
+    wish |= {"settings": parse_settings(params["settings"])}
     wish["scale"] = parse_scale(params["scale"]) if params["scale"] else {}
     return {name: value for name, value in wish.items() if value}
+
+
+def _secrets(api: Client, name: str, wish: dict[str, Any]) -> dict[str, Any]:
+    """The difference in secrets, which the controller alone can tell."""
+    if "secrets" not in wish:
+        return {"before": {}, "after": {}}
+    told = api.put(f"/config/apps/{name}", {"secrets": wish["secrets"], "dry_run": True})
+    return noted({kind: names for kind, names in told["differences"].items() if kind == "secrets"})
 
 
 def former(app: dict[str, Any], wanted: str) -> int:

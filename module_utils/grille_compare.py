@@ -90,6 +90,18 @@ def masked(old: View, new: View) -> tuple[View, View]:
     return before, after
 
 
+def noted(differences: dict[str, dict[str, str]]) -> dict[str, View]:
+    """What the controller says of configuration (by kind and name: set, changed, removed) as Ansible's ``diff``."""
+    words = {"set": (None, "(set)"), "changed": ("(set)", "(another value)"), "removed": ("(set)", None)}
+    sides: dict[str, View] = {"before": {}, "after": {}}
+    for kind, names in differences.items():
+        for name, how in names.items():
+            for side, word in zip(("before", "after"), words[how], strict=True):
+                if word:
+                    sides[side].setdefault(kind, {})[name] = word
+    return sides
+
+
 def without_secrets(app: View) -> View:
     """A copy of the controller's description of an app with the values of env left out of every release."""
 

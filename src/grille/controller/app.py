@@ -7,6 +7,7 @@ from aiohttp import web
 
 from ..service.daemon import Loop, run_loops, serve
 from ..service.http import application
+from ..service.sealing import Keyring
 from ..service.settings import Settings
 from ..service.tokens import Tokens
 from ..store import Election, Event, Mirror, Store
@@ -14,6 +15,7 @@ from . import config, views
 from .agents import Agents
 from .carry.collect import Collector
 from .carry.leader import Leader
+from .carry.rollouts import Rollouts
 from .context import CONTEXT, Context
 from .events import Hub
 from .metrics import Metrics
@@ -43,6 +45,7 @@ def assemble(settings: config.Config, store: Store, session: aiohttp.ClientSessi
         agents=Agents(session, tokens, records),
         shelf=Shelf(session, tokens, records, settings.shelf_key),
         metrics=Metrics(),
+        keyring=Keyring(settings.config_keys),
     )
 
 
@@ -61,6 +64,7 @@ def loops(context: Context) -> dict[str, Loop]:
         "election": context.election.run,
         "leader": Leader(context).run,
         "collect": Collector(context).run,
+        "rollouts": Rollouts(context).run,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..service.sealing import KEYS_FILE
 from ..service.settings import Settings
 from .planner import Images, Limits
 
@@ -12,7 +13,7 @@ PORT = 7411
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Settings. ``identity`` names this controller in the election; ``shelf_key`` is a file."""
+    """Settings. ``identity`` names this controller in the election; ``shelf_key`` and ``config_keys`` are files."""
 
     identity: str
     address: str
@@ -21,6 +22,7 @@ class Config:
     http_port: int
     images: Images
     shelf_key: str
+    config_keys: str
     limits: Limits
 
 
@@ -38,6 +40,7 @@ def read(settings: Settings) -> Config:
             build=settings.text("BUILD_IMAGE", "grille/build:latest"),
         ),
         shelf_key=settings.text("SHELF_KEY", "/etc/grille/shelf.key"),
+        config_keys=settings.text("CONFIG_KEYS", KEYS_FILE),
         limits=_limits(settings),
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from ..service.sealing import Keyring
 from ..store import Election, Mirror, Store
 from ..wire.errors import Conflict, Unavailable
 from .agents import Agents
@@ -36,6 +37,7 @@ class Context:
     agents: Agents
     shelf: Shelf
     metrics: Metrics
+    keyring: Keyring
 
     def known(self) -> Records:
         """The records; raises Unavailable before the store was first read."""

@@ -1,4 +1,7 @@
-"""Records as users see them. Values of environments are shown to those who may set them; readers see names only."""
+"""Records as users see them. Values of environments are shown to those who may set them; readers see names only.
+
+Secrets are names to everybody, sealed or not; ``config`` alone can open them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..codec import plain
+from ..service.sealing import Keyring
+from ..wire.configuration import ConfigVersion
 from ..wire.keys import QUEUES
 from ..wire.specs import App, HostStatus, Release, Route, Ticket
 from .planner import Job, Limits
@@ -20,14 +25,23 @@ def env(values: Mapping[str, Any], secret: bool) -> dict[str, Any]:
 
 def release(record: Release, current: int, secret: bool) -> dict[str, Any]:
     """A release, and whether it is the current one."""
-    return {**plain(record), "env": env(record.env, secret), "current": record.version == current}
+    hidden = {"env": env(record.env, secret), "secrets": env(record.secrets, True)}
+    return {**plain(record), **hidden, "current": record.version == current}
+
+
+def config(record: ConfigVersion, secret: bool, keyring: Keyring | None = None) -> dict[str, Any]:
+    """A version of a scope's configuration; secrets are opened with ``keyring`` where it is given."""
+    opened = {name: keyring.open(name, token) for name, token in record.secrets.items()} if keyring else record.secrets
+    shown = {"values": env(record.values, secret), "live": env(record.live, secret)}
+    return {**plain(record), **shown, "secrets": env(opened, keyring is None)}
 
 
 def ticket(record: Ticket, secret: bool) -> dict[str, Any]:
     """A ticket."""
     shown: dict[str, Any] = plain(record)
-    if record.payload.get("env"):
-        shown["payload"] = {**shown["payload"], "env": env(record.payload["env"], secret)}
+    for part, hidden in (("env", secret), ("secrets", True)):
+        if record.payload.get(part):
+            shown["payload"] = {**shown["payload"], part: env(record.payload[part], hidden)}
     return shown
 
 
@@ -65,9 +79,23 @@ def job(record: Job) -> dict[str, Any]:
     return {**shown, "memory": spec.resources.memory, "cpu": spec.resources.cpu, **told}
 
 
-def host(record: HostStatus) -> dict[str, Any]:
-    """A host that is up."""
-    return dict(plain(record))
+def hosts(records: Records, gone: bool) -> list[dict[str, Any]]:
+    """The hosts that are up, by name, each with the services that have an instance there.
+
+    Args:
+        gone: add those that have jobs and no live agent; little is known of them.
+    """
+    services: dict[str, set[str]] = {}
+    for instance in records.instances.values():
+        services.setdefault(instance.host, set()).add(instance.service)
+    up = [_host(one, services.get(one.host, set())) for one in records.hosts.values()]
+    away = Counter(host for host, _ in records.specs if host not in records.hosts) if gone else {}
+    lost = [{"host": name, "state": "gone", "jobs": jobs, "tags": {}, "services": []} for name, jobs in away.items()]
+    return sorted([*up, *lost], key=lambda one: str(one["host"]))
+
+
+def _host(record: HostStatus, services: set[str]) -> dict[str, Any]:
+    return {**plain(record), "state": "up", "services": sorted(services)}
 
 
 def url(route: Route | None, port: int) -> str:

@@ -10,6 +10,7 @@ import structlog
 from ..codec import decode
 from ..store import Event
 from ..wire import keys
+from ..wire.configuration import ConfigVersion, Rollout
 from ..wire.errors import InvalidValue
 from ..wire.specs import (
     App,
@@ -63,6 +64,10 @@ def place(key: str) -> Place | None:
             return "route", ident, Route
         case ["routers", ident]:
             return "router", ident, RouterStatus
+        case ["rollouts", name]:
+            return "rollout", name, Rollout
+    if named := keys.config_version(key):
+        return "config", named, ConfigVersion
     return None
 
 
@@ -81,6 +86,9 @@ class Records:
         self.instances: dict[tuple[str, str], Instance] = {}
         self.routes: dict[str, Route] = {}
         self.routers: dict[str, RouterStatus] = {}
+        self.configs: dict[tuple[str, int], ConfigVersion] = {}
+        self.rollouts: dict[str, Rollout] = {}
+        self._newest: dict[str, int] = {}
         self._revisions: dict[str, int] = {}
         self._tables: dict[str, dict[Any, Any]] = {
             "app": self.apps,
@@ -93,6 +101,8 @@ class Records:
             "instance": self.instances,
             "route": self.routes,
             "router": self.routers,
+            "config": self.configs,
+            "rollout": self.rollouts,
         }
 
     def revision(self, key: str) -> int:
@@ -114,6 +124,8 @@ class Records:
         before = self._set(table, ident, record)
         if table in ("spec", "status"):
             return self._join(ident)
+        if table == "config":
+            self._note(*ident, there=event.kind == "put")
         return Changed(table, ident, before, record)
 
     def _set(self, table: str, ident: Any, record: Any) -> Any:
@@ -129,6 +141,27 @@ class Records:
         if after is not None:
             self.jobs[ident] = after
         return Changed("job", ident, before, after)
+
+    def _note(self, scope: str, version: int, *, there: bool) -> None:
+        """Keep in mind which version of a scope is the newest."""
+        if there:
+            self._newest[scope] = max(version, self._newest.get(scope, 0))
+        elif self._newest.get(scope) == version:
+            left = [one for name, one in self.configs if name == scope]
+            self._newest.pop(scope)
+            self._newest |= {scope: max(left)} if left else {}
+
+    def config(self, scope: str) -> ConfigVersion | None:
+        """The newest version of a scope's configuration."""
+        return self.configs.get((scope, self._newest.get(scope, 0)))
+
+    def newest(self, scope: str) -> int:
+        """The number of a scope's newest version, 0 without one (``config`` is None when it is not readable)."""
+        return self._newest.get(scope, 0)
+
+    def scopes(self) -> list[str]:
+        """The scopes that have a configuration."""
+        return sorted(self._newest)
 
     def state(self, images: Images, hosts_gone: dict[str, float]) -> State:
         """What the planner reads. It shares these tables: plan before the next change is applied."""

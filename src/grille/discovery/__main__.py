@@ -11,14 +11,13 @@ from ..service.daemon import main, run_loops, serve
 from ..service.sealing import KEYS_FILE
 from ..service.settings import Settings
 from ..service.tokens import Tokens
-from ..store import Mirror, Store
+from ..store import USUAL_GRACE, Mirror, Store
 from ..wire import keys
 from . import configuration
 from .checks.api import OutsideApi, attach
 from .core import Core
 from .dns import server as dns
 from .table import make_app
-from .view import GRACE
 
 log = structlog.get_logger()
 
@@ -28,7 +27,7 @@ async def run(settings: Settings) -> None:
     port, folder = settings.integer("DISCOVERD_PORT", 7412), settings.text("DATA", "")
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:
-        mirror = Mirror(store, keys.SERVICES, grace=GRACE)
+        mirror = Mirror(store, keys.SERVICES, grace=USUAL_GRACE)
         core = Core(store, mirror, Path(folder) if folder else None)
         outside = Mirror(store, keys.OUTSIDE)
         checks = OutsideApi(store, mirror, outside, settings.host)

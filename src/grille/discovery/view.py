@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ..store import Entry, Event, Mirror
+from ..store import USUAL_GRACE, Entry, Event, Mirror
 from ..wire import keys
 from ..wire.errors import Unavailable
 from ..wire.specs import Instance
@@ -17,8 +17,6 @@ from .catalog import Catalog, Changes
 from .history import History
 from .snapshot import Saved
 from .watchers import Hub
-
-GRACE = 20.0  # seconds, two default TTLs, that owners of dead leases have to register again after the store's return
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,7 @@ class View:
             self.catalog.revision = revision
             return [*_deletes(gone, revision), *events]
         leased = {key for key in gone if saved.entries[key].lease}
-        asyncio.get_running_loop().call_later(GRACE, self._reap, leased)
+        asyncio.get_running_loop().call_later(USUAL_GRACE, self._reap, leased)
         return [*_deletes(gone - leased, revision), *events]
 
     def _reap(self, leased: set[str]) -> None:

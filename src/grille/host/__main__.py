@@ -8,14 +8,15 @@ from pathlib import Path
 
 from ..codec import decode
 from ..service.daemon import Loop, main, run_loops, serve
+from ..service.sealing import KEYS_FILE, Keyring
 from ..service.settings import Settings
 from ..service.tokens import Tokens
-from ..store import Lease, Mirror, Store
+from ..store import USUAL_TTL, Lease, Mirror, Store
 from ..wire import keys
 from ..wire.specs import HostStatus, Instance, JobStatus, RouterStatus
 from .agent import Agent
 from .api import Api
-from .containers import Place
+from .containers import Place, resolvers
 from .desired import Desired
 from .engine import SOCKET, Engine
 from .hands import Hands
@@ -24,9 +25,12 @@ from .layer0 import LABEL, Layer0
 from .machine import Cgroups
 from .presence import Presence, load_lease, save_lease
 from .registry import Registry
+from .routes import Routes
+from .secrets import Secrets
 from .slugs import Slugs
 from .statuses import Statuses
 from .streams import Streams
+from .tags import read_tags
 from .volumes import Volumes
 from .worker import Shared
 
@@ -71,10 +75,13 @@ class Daemon:
         self.volumes = Volumes(self.engine, self.data / "jobs", settings.host)
         self.desired = Desired(self.store, settings.host, self.data / "specs.json")
         self.agent = self._agent(network)
+        copy = self.data / "neighbours.json"
+        self.routes = Routes(self.store, self.engine, settings.host, settings.address, network, copy)
         self.presence = Presence(self.store, self.engine, self._base(), self.data, lambda: len(self.agent.workers))
         lease_file = self.data / "lease.json"
         self._lease_file = lease_file
-        self.lease = Lease(self.store, settings.number("LEASE_TTL", 10), self._leased, resume=load_lease(lease_file))
+        ttl = settings.number("LEASE_TTL", USUAL_TTL)
+        self.lease = Lease(self.store, ttl, self._leased, resume=load_lease(lease_file))
         self.presence.lease = self.lease
         self.routers.mirror.listen(lambda events, revision: self._routers_moved())
 
@@ -84,16 +91,25 @@ class Daemon:
             address=self.settings.address,
             network=network,
             runtime=self.settings.text("RUNTIME", ""),
+            resolvers=resolvers(self.settings.words("DNS")),
         )
         shared = Shared(
             place=place,
-            hands=Hands(self.engine, self.slugs, self.volumes),
+            hands=Hands(self.engine, self.slugs, self.volumes, self._secrets()),
             registry=self.registry,
             statuses=self.statuses,
             routers=self.routers,
             publish=self._publish,
         )
         return Agent(self.store, self.desired, self.engine, self.streams, self.slugs, self.volumes, shared)
+
+    def _secrets(self) -> Secrets:
+        settings = self.settings
+        return Secrets(
+            Keyring(settings.text("CONFIG_KEYS", KEYS_FILE)),
+            discoverd=settings.text("DISCOVERD", f"http://{settings.address}:7412"),
+            signing_key=settings.text("SHELF_KEY", "/etc/grille/shelf.key"),
+        )
 
     def _base(self) -> HostStatus:
         address = self.settings.address
@@ -110,6 +126,7 @@ class Daemon:
             disk_total=0,
             disk_free=0,
             jobs=0,
+            tags=read_tags(self.settings.words("TAGS")),
         )
 
     def _publish(self, status: JobStatus) -> None:
@@ -159,6 +176,9 @@ class Daemon:
             "docker list": self.agent.relist,
             "sweep": self.agent.sweep,
             "presence": self.presence.run,
+            "neighbours in the store": self.routes.mirror.run,
+            "own network": self.routes.publish,
+            "routes": self.routes.keep,
             "layer 0 events": layer0.follow,
             "layer 0": layer0.keep,
         }

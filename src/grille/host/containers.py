@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..codec import plain
+from ..wire.errors import InvalidValue
 from ..wire.specs import JobSpec, Resources
 
 USER = "1000:1000"
 MIB = 1024 * 1024
-# What shapes the container; a change of anything else (health, graces) needs no new one.
+# What shapes the container; a change of anything else (health, graces) needs no new one. Secrets are not in it: they
+# are sealed anew when keys rotate.
 SHAPE = (
     *("app", "process", "release", "kind", "image", "command", "slug", "env", "port"),
     *("resources", "critical", "network", "mounts", "capabilities"),
@@ -27,6 +31,17 @@ class Place:
     address: str
     network: str
     runtime: str = ""
+    resolvers: tuple[str, ...] = ()  # DNS servers of jobs; empty: the host's
+
+
+def resolvers(addresses: list[str]) -> tuple[str, ...]:
+    """``addresses`` if Docker can take them as a job's DNS servers; raises InvalidValue."""
+    for address in addresses:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise InvalidValue(f"GRILLE_DNS names {address!r}", remedy="use IP addresses, like 10.213.0.1") from None
+    return tuple(addresses)
 
 
 def digest(spec: JobSpec) -> str:
@@ -49,10 +64,11 @@ def labels(spec: JobSpec, host: str) -> dict[str, str]:
     }
 
 
-def environment(spec: JobSpec) -> dict[str, str]:
-    """The container's environment: the release's, and what Grille tells each process."""
+def environment(spec: JobSpec, private: Mapping[str, str]) -> dict[str, str]:
+    """The container's environment: the release's, what is ``private`` to the job, what Grille tells all."""
     env = {
         **spec.env,
+        **private,
         "GRILLE_APP": spec.app,
         "GRILLE_PROCESS": spec.process,
         "GRILLE_RELEASE": str(spec.release),
@@ -61,12 +77,16 @@ def environment(spec: JobSpec) -> dict[str, str]:
     return {**env, "PORT": str(spec.port)} if spec.port and not spec.critical else env
 
 
-def creation(spec: JobSpec, place: Place) -> dict[str, Any]:
-    """The body of ``POST /containers/create`` (Docker Engine API, 1.41 and later) for a job."""
+def creation(spec: JobSpec, place: Place, private: Mapping[str, str]) -> dict[str, Any]:
+    """The body of ``POST /containers/create`` (Docker Engine API, 1.41 and later) for a job.
+
+    Args:
+        private: variables that the store has sealed or not at all, see ``secrets``.
+    """
     stdin = spec.env.get("GRILLE_STDIN") == "1"
     body: dict[str, Any] = {
         "Image": spec.image,
-        "Env": [f"{name}={value}" for name, value in environment(spec).items()],
+        "Env": [f"{name}={value}" for name, value in environment(spec, private).items()],
         "Labels": labels(spec, place.host),
         "OpenStdin": stdin,
         "StdinOnce": stdin,
@@ -98,6 +118,9 @@ def _host_config(spec: JobSpec, place: Place) -> dict[str, Any]:
         if spec.kind != "build":  # a build may need more temporary space than memory
             size = max(64, spec.resources.memory // 2)
             config["Tmpfs"] = {"/tmp": f"rw,nosuid,nodev,exec,mode=1777,size={size}m"}
+    if place.resolvers and spec.network == "bridge":
+        config["Dns"] = list(place.resolvers)
+        config["DnsSearch"] = ["."]  # none: the host's own list is nothing to jobs
     if place.runtime:
         config["Runtime"] = place.runtime
     return config

@@ -110,6 +110,18 @@ class Engine:
         found = await self._call(lambda client: client.volumes(filters={"label": label}))
         return [volume["Name"] for volume in found.get("Volumes") or ()]
 
+    async def subnet(self) -> str:
+        """The IPv4 subnet of the jobs' network, like ``10.213.0.0/24``; raises Failed when it has none."""
+        try:
+            found = await self._call(lambda client: client.inspect_network(self._network))
+        except APIError as error:
+            raise refusal(f"network {self._network}", error) from None
+        subnets = [str(one.get("Subnet", "")) for one in (found.get("IPAM") or {}).get("Config") or ()]
+        for subnet in subnets:
+            if "." in subnet:
+                return subnet
+        raise Failed(f"network {self._network} has no IPv4 subnet")
+
     async def has_image(self, image: str) -> bool:
         """Whether ``image`` is on this host."""
         try:

@@ -8,6 +8,7 @@ from ..wire.specs import JobSpec
 from .containers import Place, creation
 from .engine import Engine
 from .model import Container
+from .secrets import Secrets
 from .slugs import Slugs
 from .volumes import Volumes
 
@@ -15,8 +16,8 @@ from .volumes import Volumes
 class Hands:
     """Makes, starts and removes what a job consists of. Every method raises GrilleError."""
 
-    def __init__(self, engine: Engine, slugs: Slugs, volumes: Volumes) -> None:
-        self._engine, self._slugs, self._volumes = engine, slugs, volumes
+    def __init__(self, engine: Engine, slugs: Slugs, volumes: Volumes, secrets: Secrets) -> None:
+        self._engine, self._slugs, self._volumes, self._secrets = engine, slugs, volumes, secrets
         self._pulls: dict[str, asyncio.Lock] = {}
 
     async def inspect(self, job: str) -> Container | None:
@@ -28,13 +29,14 @@ class Hands:
         await self._engine.signal(job, signal)
 
     async def create(self, spec: JobSpec, place: Place) -> None:
-        """Image, slug, volume, container; what is there already is used."""
+        """Secrets, image, slug, volume, container; what is there already is used."""
+        private = self._secrets.environment(spec)
         await self._image(spec.image)
         lower = await self._slugs.ready(spec.slug) if spec.slug else None
         async with self._engine.turns:
             if lower is not None:
                 await self._volumes.make(spec, lower)
-            await self._engine.create(spec.id, creation(spec, place))
+            await self._engine.create(spec.id, creation(spec, place, private))
 
     async def start(self, spec: JobSpec, *, again: bool) -> None:
         """Start the container; ``again``: what its last run wrote to ``/app`` is thrown away first."""

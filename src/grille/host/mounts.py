@@ -47,14 +47,14 @@ def mounted(pid: int, target: str) -> bool:
     return any(line.split(" ", 5)[4] == target for line in lines)
 
 
-async def run(*words: str) -> str:
-    """The output of a command; raises Failed with its last line of error output."""
-    pipe, nothing = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+async def run(*words: str, text: str = "") -> str:
+    """The output of a command that reads ``text``; raises Failed with its last line of error output."""
+    pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(*words, stdin=nothing, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(*words, stdin=pipe, stdout=pipe, stderr=pipe)
     except OSError as error:
         raise Failed(f"{words[0]} cannot be run: {error.strerror}") from None
-    out, errors = await process.communicate()
+    out, errors = await process.communicate(text.encode())
     if process.returncode:
         last = (errors.decode(errors="replace").strip().splitlines() or ["no output"])[-1]
         raise Failed(f"{words[0]} exited with {process.returncode}: {last}")

@@ -39,21 +39,21 @@ class Registry:
         self._gone: dict[str, int] = {}
         self._dirty = asyncio.Event()
 
-    def want(self, instance: Instance) -> None:
-        """``instance`` (its id is the job's) is to be in the store."""
-        if self._wanted.get(instance.id) != instance:
-            self._wanted[instance.id] = instance
-            self._doomed.pop(instance.id, None)
+    def want(self, job: str, instance: Instance) -> None:
+        """``instance`` is to be in the store, for the job."""
+        if self._wanted.get(job) != instance:
+            self._wanted[job] = instance
+            self._doomed.pop(job, None)
             self._dirty.set()
 
     def unwant(self, job: str) -> None:
         """The job is not to be in the store."""
         if (instance := self._wanted.pop(job, None)) is not None:
-            self.doom(job, instance.service)
+            self.doom(job, instance.service, instance.id)
 
-    def doom(self, job: str, service: str) -> None:
+    def doom(self, job: str, service: str, ident: str) -> None:
         """Delete the job's key, which may be there from a former life of the agent."""
-        self._doomed[job] = keys.instance(service, job)
+        self._doomed[job] = keys.instance(service, ident)
         self._dirty.set()
 
     def forget(self, job: str) -> None:
@@ -99,21 +99,21 @@ class Registry:
         if not self._lease:
             return deletes
         missing = [
-            instance
+            (job, instance)
             for job, instance in self._wanted.items()
             if self._there.get(job, (0, None, 0))[:2] != (self._lease, instance)
         ]
-        return deletes + [self._put(instance) for instance in missing[: BATCH - len(deletes)]]
+        return deletes + [self._put(job, instance) for job, instance in missing[: BATCH - len(deletes)]]
 
-    async def _put(self, instance: Instance) -> None:
+    async def _put(self, job: str, instance: Instance) -> None:
         lease, key, value = self._lease, keys.instance(instance.service, instance.id), encode(instance)
         entry = await self._store.get(key)
         if entry is not None and entry.lease == lease and entry.value == value:
             revision = entry.mod_revision
         else:
             revision = await self._store.put(key, value, lease=lease)
-        self._there[instance.id] = (lease, instance, revision)
-        self._changed(instance.id)
+        self._there[job] = (lease, instance, revision)
+        self._changed(job)
 
     async def _delete(self, job: str, key: str) -> None:
         revision = await self._store.delete(key)

@@ -168,9 +168,9 @@ class Worker:
         """Take the decision's memory; tell registry and store."""
         self.memory = decision.memory
         if decision.registered and self.container is not None:
-            self._shared.registry.want(self._instance(self.container))
+            self._shared.registry.want(self.spec.id, self._instance(self.container))
         elif self._leftover:
-            self._shared.registry.doom(self.spec.id, self.spec.service)
+            self._shared.registry.doom(self.spec.id, self.spec.service, self._instance_id())
         else:
             self._shared.registry.unwant(self.spec.id)
         self._leftover = False
@@ -187,10 +187,14 @@ class Worker:
         self._shared.statuses.say(status)
         self._shared.publish(status)
 
+    def _instance_id(self) -> str:
+        """The job's id; for a brick, of which every host has one of the same name, the host's."""
+        return self._shared.place.host if self.spec.critical else self.spec.id
+
     def _instance(self, container: Container) -> Instance:
         spec = self.spec
         return Instance(
-            id=spec.id,
+            id=self._instance_id(),
             service=spec.service,
             address=self._address(),
             port=spec.port,

@@ -9,6 +9,7 @@ APPS = "apps/"
 RELEASES = "releases/"
 FORMATIONS = "formations/"
 HOSTS = "hosts/"
+NETWORKS = "networks/"
 JOBS = "jobs/"
 QUEUE = "queue/"
 SERVICES = "services/"
@@ -16,6 +17,7 @@ OUTSIDE = "outside/"
 ROUTES = "routes/"
 ROUTERS = "routers/"
 CONFIG = "config/"
+ROLLOUTS = "rollouts/"
 LOCKS = "locks/"
 ELECTION = "election/"
 
@@ -44,6 +46,11 @@ def formation(app_name: str) -> str:
 def host_status(host: str) -> str:
     """The key of a host's status (specs.HostStatus), under its agent's lease."""
     return f"{HOSTS}{host}/status"
+
+
+def host_network(host: str) -> str:
+    """The key of a host's containers' network (specs.HostNetwork); it stays when the host is away."""
+    return f"{NETWORKS}{host}"
 
 
 def jobs_of(host: str) -> str:
@@ -84,6 +91,17 @@ def outside(service: str, ident: str) -> str:
 def config(scope: str, version: int) -> str:
     """The key of one version of a scope's configuration (configuration.ConfigVersion); sorts as versions do."""
     return f"{CONFIG}{scope}/{version:08d}"
+
+
+def config_version(key: str) -> tuple[str, int] | None:
+    """Scope and version in a key that ``config`` made; None for any other key."""
+    scope, _, version = key.removeprefix(CONFIG).rpartition("/")
+    return (scope, int(version)) if key.startswith(CONFIG) and scope.count("/") == 1 and version.isdecimal() else None
+
+
+def rollout(name: str) -> str:
+    """The key of the roll-out of a shared set's change (configuration.Rollout); it goes when no app is left."""
+    return f"{ROLLOUTS}{name}"
 
 
 def lock(name: str, ident: str) -> str:

@@ -208,6 +208,15 @@ class HostStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HostNetwork:
+    """Where a host's containers are: the other hosts reach ``subnet`` (CIDR) through ``address``."""
+
+    host: str
+    address: str
+    subnet: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ticket:
     """One piece of queued work: a deployment, a one-off run or a build.
 

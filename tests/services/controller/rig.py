@@ -164,6 +164,16 @@ class Api:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
 
+    @property
+    def port(self) -> int:
+        """Where it listens, on loopback."""
+        return self._daemon.port
+
+    @property
+    def log(self) -> str:
+        """What the controller wrote to its log."""
+        return self._daemon.log
+
     async def __call__(self, method: str, path: str, body: object = None, token: str = "deploy") -> tuple[int, Any]:
         """Status and decoded body."""
         data = None if body is None else json.dumps(body).encode()
@@ -189,6 +199,7 @@ def controller(folder: Path, etcd: str, name: str = "c1") -> Daemon:
     (folder / name).mkdir()
     (folder / "shelf.key").write_bytes(KEY + b"\n")
     settings = {"ETCD": etcd, "HOST": name, "DOMAIN": DOMAIN, "SHELF_KEY": str(folder / "shelf.key")}
+    settings["CONFIG_KEYS"] = str(folder / "config.keys")
     return Daemon("grille.controller", "CONTROLLER_PORT", folder / name, **settings)
 
 

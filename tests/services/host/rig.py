@@ -50,6 +50,7 @@ class Rig:
         self.layer = f"{self.name}.layer=0"
         settings = {"ETCD": etcd.url, "HOST": self.name, "NETWORK": self.name, "DATA": str(folder / "data")}
         settings |= {"GUARD_LABEL": self.layer, "LEASE_TTL": "5"}
+        settings |= {"CONFIG_KEYS": str(folder / "config.keys"), "SHELF_KEY": str(folder / "shelf.key")}
         self.agent = Daemon("grille.host", "AGENT_PORT", folder, **settings)
         docker("network", "create", self.name)
         self.slug, self._server = self._shelf()

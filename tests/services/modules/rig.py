@@ -19,6 +19,7 @@ from tests.support.daemon import Daemon
 from tests.support.etcd import EtcdServer
 from tests.support.grid import Result, command
 from tests.support.images import images
+from tests.support.keys import lay_keys, new_key
 
 
 def docker(*words: str) -> str:
@@ -39,8 +40,10 @@ class Grid:
         key = folder / "shelf.key"
         key.write_text("a key for tests\n", encoding="utf-8")
         shared = {"ETCD": self.etcd.url, "HOST": self.name, "SHELF_KEY": str(key), "NETWORK": self.name}
+        shared["CONFIG_KEYS"] = str(lay_keys(folder / "config.keys", new_key(f"k{'1' * 20}")))
         names = {"RUN_IMAGE": images()["run"], "BUILD_IMAGE": images()["build"], "DOMAIN": "grille.test"}
         own = {"DATA": str(folder / "agent"), "GUARD_LABEL": f"{self.name}.layer=0", "LEASE_TTL": "5"}
+        own["TAGS"] = "disk=ssd,rack=r-1.a"
         self.shelf = Daemon(
             "grille.shelf", "SHELF_PORT", folder, **shared, ADDRESS="0.0.0.0", DATA=str(folder / "shelf")
         )

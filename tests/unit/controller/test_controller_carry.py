@@ -55,7 +55,7 @@ def test_a_destroyed_app_goes_with_its_tickets_and_one_that_failed_without() -> 
     route = Route(id="r", host="h", service="shop-web", created=1.0, app="shop")
     doomed = known(apps__shop=App(name="shop", created=1.0, destroying=True), routes__r=route, **tickets)
     made = Writer(doomed).transactions(DeleteApp("shop"))
-    assert [len(one.writes) for one in made] == [MOST, 1, 4]
+    assert [len(one.writes) for one in made] == [MOST, 1, 5]
     assert all(one.checks[0].mod_revision == 5 for one in made)
     (last,) = Writer(known(apps__shop=App(name="shop", created=1.0), **tickets)).transactions(DeleteApp("shop"))
     assert {write.key for write in last.writes} == {keys.app("shop"), "releases/shop/", keys.formation("shop")}

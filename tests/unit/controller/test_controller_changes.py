@@ -12,11 +12,13 @@ from grille.controller.changes.draft import Draft
 from grille.controller.changes.processes import from_commands, with_settings
 from grille.controller.changes.work import build, run
 from grille.controller.records import Records
+from grille.service.sealing import Keyring
 from grille.store import Entry, Event, Put
 from grille.wire import keys
 from grille.wire.errors import GrilleError
 from grille.wire.specs import App, Formation, ProcessType, Release, Resources, Route, Scale, Slug, Ticket
 
+NO_KEYS = Keyring("/nonexistent")
 SLUG = Slug(digest="a" * 64, size=1)
 WEB = {"web": ProcessType(command="serve", port=5000)}
 
@@ -39,7 +41,7 @@ def known(**stored: object) -> Records:
 
 
 def make(records: Records, **body: Any) -> Draft:
-    return releases.release(records, "shop", body, 100.0, "test")
+    return releases.release(records, "shop", body, 100.0, "test", NO_KEYS)
 
 
 def written(draft: Draft, key: str, kind: type) -> Any:
@@ -59,6 +61,7 @@ def test_a_release_is_one_transaction_guarded_by_the_app() -> None:
         keys.app("shop"): 5,
         keys.release("shop", 2): 0,
         keys.ticket("services", ticket.id): 0,
+        keys.config("apps/shop", 1): 0,
     }
 
 
@@ -89,8 +92,8 @@ def test_a_release_builds_on_the_newest_that_is_queued() -> None:
 def test_a_first_release_does_not_take_a_route_of_another() -> None:
     other = Route(id="r", host="new.test", service="shop-web", created=1.0, app="shop")
     with pytest.raises(GrilleError, match=r"new\.test/ belongs to app 'shop'"):
-        releases.release(known(routes__r=other), "new", {"image": "x"}, 1.0, "test")
-    draft = releases.release(known(), "new", {"image": "x"}, 1.0, "test")
+        releases.release(known(routes__r=other), "new", {"image": "x"}, 1.0, "test", NO_KEYS)
+    draft = releases.release(known(), "new", {"image": "x"}, 1.0, "test", NO_KEYS)
     assert written(draft, keys.route("new"), Route).host == "new.test"
 
 
@@ -139,9 +142,9 @@ def test_only_web_gets_a_port() -> None:
 
 
 def test_a_build_sees_the_release_s_environment_and_a_run_its_own() -> None:
-    ticket = build(known(), "shop", {"source": "c" * 64, "env": {"B": "2", "A": None}}, 1.0).answer
+    ticket = build(known(), "shop", {"source": "c" * 64, "env": {"B": "2", "A": None}}, 1.0, NO_KEYS).answer
     assert ticket.payload["env"] == {"B": "2"}
-    assert build(known(), "new", {"source": "c" * 64}, 1.0).status == 201
+    assert build(known(), "new", {"source": "c" * 64}, 1.0, NO_KEYS).status == 201
     assert run(known(), "shop", {"command": "env", "env": {"B": "2"}}, 1.0).answer.payload["env"] == {"B": "2"}
     with pytest.raises(GrilleError, match="no release"):
         run(known(apps__new=App(name="new", created=1.0)), "new", {"command": "x"}, 1.0)

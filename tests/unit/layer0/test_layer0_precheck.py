@@ -16,6 +16,19 @@ TCP6 = """  sl  local_address                         remote_address            
 """
 
 
+UDP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  210: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   101        0 4716 2 0 0
+  211: 0100007F:D431 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 4717 2 0 0
+"""
+
+
+def test_udp_sockets_are_read() -> None:
+    found = module.parse_listeners(UDP, module.BOUND)
+    assert found == [("127.0.0.53", 53, "4716")]
+    assert module.clash(found, "127.0.0.53", 53)
+    assert not module.clash(found, "10.213.0.1", 53)
+
+
 def test_listeners_are_read() -> None:
     assert module.parse_listeners(TCP) == [("127.0.0.1", 2379, "4711"), ("", 80, "4712")]
     assert [one[:2] for one in module.parse_listeners(TCP6)] == [("", 443), ("127.0.0.1", 7410)]

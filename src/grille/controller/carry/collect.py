@@ -1,4 +1,4 @@
-"""Garbage: old releases, and objects in shelf that no record names. Chosen by pure functions, dropped by the leader."""
+"""Garbage: old releases and configurations, objects in shelf that no record names; dropped by the leader."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from ...store import Check, Delete
 from ...wire import keys
 from ...wire.errors import Conflict
+from ..changes.config import old_versions
 from ..context import Context
 from ..records import Records
 
@@ -81,6 +82,7 @@ class Collector:
     async def collect(self, now: float) -> None:
         """One round. The objects are listed before the records are read: what is stored meanwhile is young."""
         await self._releases()
+        await self._configs()
         listed = [item for folder in FOLDERS async for item in self._context.shelf.objects(folder)]
         named = named_objects(await self._context.fresh())
         for item in listed:
@@ -97,3 +99,13 @@ class Collector:
                 await self._context.store.transact([self._context.election.fence(), *checks], [Delete(key)])
             except Conflict as error:
                 log.info("old release kept for now", app=app, version=version, error=error.message)
+
+    async def _configs(self) -> None:
+        records = self._context.records
+        for scope, version in old_versions(records):
+            key = keys.config(scope, version)
+            check = Check(key, records.revision(key))
+            try:
+                await self._context.store.transact([self._context.election.fence(), check], [Delete(key)])
+            except Conflict as error:
+                log.info("old configuration kept for now", scope=scope, version=version, error=error.message)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from ...codec import encode
 from ...store import Check, Delete, Put
 from ...wire import keys
+from ...wire.configuration import APP_SCOPES
 from ...wire.specs import JobSpec, Ticket
+from ..changes.config_undo import undone
 from ..changes.routes import LOCK
 from ..planner import (
     Action,
@@ -62,6 +64,7 @@ class Writer:
                 self._deployment(made, action)
             case DeleteRelease(app=app, version=version):
                 self._delete(made, keys.release(app, version))
+                self._undo(made, app, version)
             case DeleteApp(app=app):
                 return self._app(app)
             case FinishBuild():
@@ -101,6 +104,17 @@ class Writer:
         else:
             self._put(made, key, action.formation_after)
 
+    def _undo(self, made: Transaction, app: str, version: int) -> None:
+        """The configuration that came with a release that failed goes with it."""
+        change = undone(self._records, app, version)
+        if change is None:
+            return
+        key, former = change
+        if former is None:
+            self._delete(made, key)
+        else:
+            self._put(made, key, former)
+
     def _app(self, name: str) -> list[Transaction]:
         """Of an app that a user destroyed its tickets go first, piecemeal; the rest goes with the record itself."""
         records, app = self._records, self._records.apps.get(name)
@@ -112,6 +126,8 @@ class Writer:
         self._check(last, LOCK)
         last.writes.extend(Delete(keys.route(route.id)) for route in records.routes.values() if route.app == name)
         last.writes.extend((Delete(f"{keys.RELEASES}{name}/", prefix=True), Delete(keys.formation(name))))
+        if app is not None and app.destroying:  # what was set before a first deployment that failed stays for the next
+            last.writes.append(Delete(f"{keys.CONFIG}{APP_SCOPES}{name}/", prefix=True))
         return [*made, last]
 
     def _loose(self, app: str, some: list[str]) -> Transaction:

@@ -1,4 +1,4 @@
-"""The release that a request asks for: which code, which environment, which process types."""
+"""The release that a request asks for: which code, which configuration, which process types."""
 
 from __future__ import annotations
 
@@ -9,35 +9,43 @@ from typing import Any
 
 from ...codec import convert
 from ...service.http import not_found
+from ...service.sealing import Keyring
 from ...wire.errors import InvalidValue, Unprocessable
 from ...wire.names import RESERVED_VARIABLES, VARIABLE
 from ...wire.specs import Release, Slug, Ticket
-from ..planner import merge_env
 from ..records import Records
 from . import checks
+from .config_choice import Choice, choose
+from .config_wish import Wish, variables
 from .processes import from_commands, with_settings
 
-KEYS = ("build", "image", "from_release", "processes", "env", "scale", "settings", "description")
+KEYS = ("build", "image", "from_release", "processes", "env", "secrets", "scale", "settings", "description")
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}\Z")
 
 
-def candidate(records: Records, app: str, body: Mapping[str, Any], base: Release | None, now: float) -> Release:
-    """The release that ``body`` makes upon ``base``, the newest one; its version is still to be given.
+def candidate(
+    records: Records, app: str, body: Mapping[str, Any], base: Release | None, now: float, keyring: Keyring
+) -> tuple[Release, Choice]:
+    """The release that ``body`` makes upon ``base``, the newest one, and its configuration; its version is still to
+    be given.
 
     Raises:
-        InvalidValue, NotFound, Unprocessable: with what to give instead.
+        InvalidValue, NotFound, Unprocessable: with what to give instead. Unavailable: no key to seal secrets with.
     """
     checks.only(body, KEYS)
-    changes = checks.environment(body)
-    release = replace(_code(records, app, body, base), app=app, version=0, created=now)
-    env = merge_env(release.env, changes)
-    checks.check_size(env)
-    processes = with_settings(release.processes, checks.mapping(body, "settings"), f"this release of {app}")
-    said = checks.text(body, "description") or describe(body, changes, release)
-    return replace(release, env=env, processes=processes, description=said)
+    given = variables(body, "env", "secrets")
+    code = replace(_code(records, app, body, base), app=app, version=0, created=now)
+    processes = with_settings(code.processes, checks.mapping(body, "settings"), f"this release of {app}")
+    said = checks.text(body, "description") or describe(body, {**given["env"], **given["secrets"]}, code)
+    wish = Wish(values=given["env"], secrets=given["secrets"], description=said)
+    former = body.get("from_release")
+    back_to = records.releases[(app, former)] if former is not None else None
+    defaults = _defaults(records, body.get("build"))
+    choice = choose(records, app, base, wish, keyring, now, defaults=defaults, back_to=back_to)
+    return choice.release(replace(code, processes=processes, description=said), base, keyring), choice
 
 
-def describe(body: Mapping[str, Any], changes: Mapping[str, str | None], release: Release) -> str:
+def describe(body: Mapping[str, Any], changes: Mapping[str, object], release: Release) -> str:
     """What a release is about, when the user does not say it."""
     if body.get("from_release") is not None:
         return f"back to v{body['from_release']}"
@@ -90,15 +98,16 @@ def _from_build(ticket: Ticket, base: Release) -> Release:
         base,
         slug=slug,
         image="",
-        env={**_defaults(result.get("env")), **base.env},
         processes=from_commands(result.get("processes") or {}, base.processes),
         buildpack=str(result.get("buildpack") or ""),
         source=str(ticket.payload.get("source") or ""),
     )
 
 
-def _defaults(env: object) -> dict[str, str]:
-    """What a buildpack sets unless the user does, without what is no variable or Grille's own."""
+def _defaults(records: Records, build: object) -> dict[str, str]:
+    """What a build's buildpack sets unless the user does, without what is no variable or Grille's own."""
+    ticket = records.tickets.get(build) if isinstance(build, str) else None
+    env = ticket.result.get("env") if ticket else None
     pairs = env.items() if isinstance(env, dict) else ()
     known = {str(name): str(value) for name, value in pairs if VARIABLE.match(str(name))}
     return {name: value for name, value in known.items() if name not in RESERVED_VARIABLES}

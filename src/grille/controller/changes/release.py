@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ...service.sealing import Keyring
 from ...wire import keys
 from ...wire.errors import Conflict, GrilleError, Unprocessable
 from ...wire.specs import App, Release, Route, Ticket
@@ -13,6 +14,7 @@ from ..planner import same_release, scale_formation
 from ..records import Records
 from . import checks
 from .candidate import candidate
+from .config_choice import Choice
 from .draft import Draft
 from .routes import check_free
 
@@ -20,7 +22,7 @@ TICK = 0.001  # seconds between the deployments of one app, at least
 DEADLINE = 1800.0  # seconds that a deployment may take in all; without progress it ends sooner
 
 
-def release(records: Records, name: str, body: Mapping[str, Any], now: float, domain: str) -> Draft:
+def release(records: Records, name: str, body: Mapping[str, Any], now: float, domain: str, keyring: Keyring) -> Draft:
     """The draft of a new release of app ``name``; an unchanged one answers 200 and has no new ticket.
 
     A release builds upon the newest one that is still to be deployed, else upon the current one.
@@ -29,15 +31,17 @@ def release(records: Records, name: str, body: Mapping[str, Any], now: float, do
         GrilleError: InvalidValue, NotFound, Conflict, Unprocessable: what is wrong with the request.
     """
     app = checks.user_app(records, name, "deployed")
-    pending = pending_deployment(records, name)
     base = newest_release(records, name)
-    wanted = candidate(records, name, body, base, now)
+    wanted, choice = candidate(records, name, body, base, now, keyring)
     scale = checks.mapping(body, "scale")
     checks.check_scale(wanted.processes, scale, f"this release of {name}")
     if app is not None and base is not None and same_release(wanted, base):
-        return _unchanged(records, base, pending, scale)
-    app = app or App(name=name, created=now)
-    return _new(records, app, replace(wanted, version=app.last_release + 1), base, scale, now, domain)
+        draft = _unchanged(records, base, pending_deployment(records, name), scale)
+        if choice.differs:
+            draft.answer["changed"] = True
+            choice.write(draft, 0)
+        return draft
+    return new(records, app or App(name=name, created=now), wanted, base, scale, now, domain, choice)
 
 
 def pending_deployment(records: Records, app: str) -> Ticket | None:
@@ -57,9 +61,18 @@ def newest_release(records: Records, app: str) -> Release | None:
     return records.current(app)
 
 
-def _new(
-    records: Records, app: App, new: Release, base: Release | None, scale: dict[str, Any], now: float, domain: str
+def new(
+    records: Records,
+    app: App,
+    wanted: Release,
+    base: Release | None,
+    scale: dict[str, Any],
+    now: float,
+    domain: str,
+    choice: Choice,
 ) -> Draft:
+    """The draft of ``wanted`` as the app's next release, with its configuration and its deployment's ticket."""
+    made = replace(wanted, version=app.last_release + 1)
     current, pending = records.formations.get(app.name), pending_deployment(records, app.name)
     if pending is not None:
         now = max(now, pending.created + TICK)  # the queue is in the order of creation, whoever's clock is slow
@@ -68,14 +81,15 @@ def _new(
         queue="services",
         app=app.name,
         created=now,
-        payload={"release": new.version, "previous": current.release if current else 0, "scale": scale},
+        payload={"release": made.version, "previous": current.release if current else 0, "scale": scale},
         deadline=DEADLINE,
     )
-    draft = Draft(records, {"release": new, "ticket": ticket, "changed": True}, 201)
-    draft.put(keys.app(app.name), replace(app, last_release=new.version))
-    draft.put(keys.release(app.name, new.version), new)
+    draft = Draft(records, {"release": made, "ticket": ticket, "changed": True}, 201)
+    draft.put(keys.app(app.name), replace(app, last_release=made.version))
+    draft.put(keys.release(app.name, made.version), made)
     draft.put(keys.ticket("services", ticket.id), ticket)
-    if "web" in new.processes and (base is None or "web" not in base.processes):
+    choice.write(draft, made.version)
+    if "web" in made.processes and (base is None or "web" not in base.processes):
         _default_route(draft, app.name, now, domain)
     return draft
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from ...service.http import not_found
+from ...service.sealing import Keyring
 from ...wire import keys, names
 from ...wire.errors import InvalidValue, Unprocessable
 from ...wire.specs import App, Ticket
 from ..planner import merge_env
 from ..records import Records
 from . import checks
+from .config_choice import choose
+from .config_wish import Wish, variables
 from .draft import Draft
 
 BUILD_ATTEMPTS = 2  # what is not the user's doing (a host lost) is tried again
@@ -42,16 +45,17 @@ def destroy_app(records: Records, name: str) -> Draft:
     return draft
 
 
-def build(records: Records, name: str, body: Mapping[str, Any], now: float) -> Draft:
-    """POST /apps/<app>/builds: a ticket; the app need not exist. ``env`` is laid over the current release's."""
+def build(records: Records, name: str, body: Mapping[str, Any], now: float, keyring: Keyring) -> Draft:
+    """POST /apps/<app>/builds: a ticket; the app need not exist. ``env`` and ``secrets`` are laid over its own."""
     checks.user_app(records, name, "built")
-    checks.only(body, ("source", "env", "buildpack", "deadline"))
-    current = records.current(name)
-    env = merge_env(current.env if current else {}, checks.environment(body))
-    checks.check_size(env)
+    checks.only(body, ("source", "env", "secrets", "buildpack", "deadline"))
+    given = variables(body, "env", "secrets")
+    wish = Wish(values=given["env"], secrets=given["secrets"])
+    merged = choose(records, name, records.current(name), wish, keyring, now).merged
     payload = {
         "source": names.check_digest(body.get("source")),
-        "env": env,
+        "env": merged.values,
+        "secrets": merged.secrets,
         "buildpack": checks.text(body, "buildpack"),
     }
     return _queued(records, "builds", name, payload, now, _deadline(body, 900.0), attempts=BUILD_ATTEMPTS)

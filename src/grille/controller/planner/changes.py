@@ -21,7 +21,7 @@ def merge_env(env: Mapping[str, str], changes: Mapping[str, str | None]) -> dict
 
 def same_release(one: Release, other: Release) -> bool:
     """Whether both run the same code with the same configuration, whatever they are called and came from."""
-    neutral = {"version": 0, "created": 0.0, "description": "", "source": ""}
+    neutral = {"version": 0, "created": 0.0, "description": "", "source": "", "config": {}}
     return replace(one, **neutral) == replace(other, **neutral)  # type: ignore[arg-type]
 
 

@@ -48,6 +48,7 @@ def service(release: Release, name: str, scale: Scale, images: Images, ident: st
         command=slug_command if release.slug else arguments(process.command),
         slug=release.slug,
         env=dict(release.env),
+        secrets=dict(release.secrets),
         port=process.port,
         service=f"{release.app}-{name}" if process.port else "",
         health=process.health if process.port else _NO_CHECK,
@@ -59,7 +60,7 @@ def service(release: Release, name: str, scale: Scale, images: Images, ident: st
 
 def one_off(ticket: Ticket, release: Release, images: Images, limits: Limits, host: str, now: float) -> JobSpec:
     """The job of a ticket of the ephemeral queue, on the app's current release."""
-    command = str(ticket.payload.get("command", ""))
+    command, given = str(ticket.payload.get("command", "")), ticket.payload.get("env") or {}
     return JobSpec(
         id=job_id(ticket.app, "run", ticket.id),
         host=host,
@@ -71,7 +72,8 @@ def one_off(ticket: Ticket, release: Release, images: Images, limits: Limits, ho
         created=now,
         command=["run", command] if release.slug else arguments(command),
         slug=release.slug,
-        env={**release.env, **(ticket.payload.get("env") or {})},
+        env={**release.env, **given},
+        secrets={name: token for name, token in release.secrets.items() if name not in given},
         health=_NO_CHECK,
         resources=limits.run_resources,
         restart="never",
@@ -91,6 +93,7 @@ def build(ticket: Ticket, images: Images, limits: Limits, host: str, now: float)
         image=images.build,
         created=now,
         command=["build"],
+        secrets=dict(ticket.payload.get("secrets") or {}),
         health=_NO_CHECK,
         resources=limits.build_resources,
         restart="never",

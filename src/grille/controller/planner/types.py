@@ -53,7 +53,7 @@ class Limits:
     builds: int = 2
     run_resources: Resources = field(default_factory=Resources)
     build_resources: Resources = field(default_factory=lambda: Resources(memory=2048, cpu=2.0, pids=2048))
-    host_grace: float = 30.0
+    host_grace: float = 10.0
     host_forget: float = 3600.0
     deployment_step: float = 150.0
     replace_backoff: float = 10.0

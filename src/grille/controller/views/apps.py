@@ -62,8 +62,9 @@ async def index_releases(request: web.Request) -> web.Response:
 
 async def release(request: web.Request) -> web.Response:
     """Make a release and queue its deployment."""
-    name, domain = request.match_info["app"], context(request).config.domain
-    return await change(request, lambda records, body, now: releases.release(records, name, body, now, domain))
+    name, here = request.match_info["app"], context(request)
+    domain, keyring = here.config.domain, here.keyring
+    return await change(request, lambda records, body, now: releases.release(records, name, body, now, domain, keyring))
 
 
 async def scale(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ...service.http import TOKENS, answer, json_body, needs
+from ...wire.configuration import ConfigVersion
 from ...wire.specs import Release, Ticket
 from .. import present
 from ..changes.checks import unknown_app
@@ -49,8 +50,12 @@ def shown(value: Any) -> Any:
             return present.ticket(value, False)
         case Release():
             return present.release(value, 0, False)
+        case ConfigVersion():
+            return present.config(value, False)
         case dict():
             return {key: shown(one) for key, one in value.items()}
+        case list():
+            return [shown(one) for one in value]
     return value
 
 

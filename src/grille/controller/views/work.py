@@ -26,8 +26,8 @@ def attach(app: web.Application) -> None:
 
 async def build(request: web.Request) -> web.Response:
     """Queue a build."""
-    name = request.match_info["app"]
-    return await change(request, lambda records, body, now: work.build(records, name, body, now))
+    name, keyring = request.match_info["app"], context(request).keyring
+    return await change(request, lambda records, body, now: work.build(records, name, body, now, keyring))
 
 
 async def run(request: web.Request) -> web.Response:
