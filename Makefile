@@ -34,7 +34,7 @@ test: bootstrap-dev ## run the tests
 	.venv/bin/pytest $(ARGS)
 
 bench: bootstrap-dev ## measure Grille beside its peers, on a grid that is up: BENCH=heal
-	.venv/bin/python -m tests.bench.$(BENCH) $(ARGS)
+	PYTHONPATH=src .venv/bin/python -m tests.bench.$(BENCH) $(ARGS)
 
 lint: bootstrap-dev ## all that CI checks besides tests
 	.venv/bin/ruff check .

@@ -19,12 +19,12 @@ from itertools import pairwise
 
 import structlog
 
-from grille.store import Event, Lease, Mirror, Store
+from grille.store import USUAL_TTL, Event, Lease, Mirror, Store
 from grille.wire.errors import GrilleError
 from tests.bench.raw import FAILED, Raw
 from tests.support.etcd import Change, EtcdCluster
 
-WATCHERS, WRITES, LEASES, TTL = 20, 50, 5, 10
+WATCHERS, WRITES, LEASES, TTL = 20, 50, 5, int(USUAL_TTL)
 KILLED, FROZEN, SETTLE = 4.0, 10.0, 4.0
 KINDS = ("kill", "freeze", "restart")
 

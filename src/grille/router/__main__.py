@@ -9,7 +9,7 @@ from ..service.daemon import Loop, main, run_loops, serve
 from ..service.http import application
 from ..service.settings import Settings
 from ..service.tokens import Tokens
-from ..store import Mirror, Store
+from ..store import USUAL_GRACE, Mirror, Store
 from ..wire import keys
 from . import api
 from .publish import Publisher
@@ -26,7 +26,7 @@ async def run(settings: Settings) -> None:
     folder = Path(settings.text("DATA", DATA))
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:
-        mirror = Mirror(store, *keys.ROUTING)
+        mirror = Mirror(store, *keys.ROUTING, grace=USUAL_GRACE)
         publisher = Publisher(store, settings.host)
         saver = Saver(folder)
         reconciler = Reconciler(

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from ..codec import encode
-from ..store import Lease, Store
+from ..store import USUAL_TTL, Lease, Store
 from ..wire import keys
 from ..wire.errors import GrilleError
 from ..wire.specs import RouterStatus
 
 log = structlog.get_logger()
-TTL = 10.0  # seconds after which a daemon that died holds nobody up
 PACE = 0.05  # seconds between two writes, at least
 RETRY = 0.5
 
@@ -38,7 +37,7 @@ class Publisher:
 
     def __init__(self, store: Store, host: str) -> None:
         self._store, self._host = store, host
-        self._lease = Lease(store, TTL, self._renewed)
+        self._lease = Lease(store, USUAL_TTL, self._renewed)
         self._latest: Report | None = None
         self._written: Report | None = None
         self._news = asyncio.Event()

@@ -7,12 +7,15 @@ Imports ``wire`` and ``codec`` only. The core (``protocol``) does no I/O, so tha
 from .blocking import BlockingStore
 from .client import Store
 from .election import Election
-from .lease import Lease
+from .grace import USUAL_GRACE
+from .lease import USUAL_TTL, Lease
 from .lock import Lock
 from .mirror import Mirror
 from .protocol import Check, Delete, Entry, Event, Listing, Put
 
 __all__ = [
+    "USUAL_GRACE",
+    "USUAL_TTL",
     "BlockingStore",
     "Check",
     "Delete",

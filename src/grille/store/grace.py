@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 
 from ..wire.errors import Unavailable
 from .client import Store
+from .lease import USUAL_TTL
 from .protocol import Entry, Event
 
+USUAL_GRACE = 2 * USUAL_TTL  # seconds
 AWAY = 0.1  # of the grace: so long an absence of the store may have cost a lease its keepalives
 SHORT = 2.0  # seconds of silence that are never an absence: a watch is heard each second
 

@@ -12,6 +12,8 @@ from ..wire.errors import Unavailable
 from .client import Store
 
 log = structlog.get_logger()
+USUAL_TTL = 15.0  # seconds: an etcd leader frozen for 10 s finds such leases alive as it wakes, and revokes none
+SHARE = 1 / 5  # of its TTL, after which a lease is kept alive again
 RETRY = 0.5  # seconds between tries while the store does not answer
 
 
@@ -48,7 +50,7 @@ class Lease:
         return self.id != 0 and time.monotonic() - self.heard < self.ttl
 
     async def run(self) -> None:
-        """Grant, keep alive each third of the TTL, grant anew when it is gone. Never returns."""
+        """Grant, keep alive each fifth of the TTL, grant anew when it is gone. Never returns."""
         while True:
             try:
                 pause = await self._turn()
@@ -74,4 +76,4 @@ class Lease:
         if self._renewed is not None and self._told != candidate:
             await self._renewed(candidate)
             self._told = candidate
-        return self.ttl / 3
+        return self.ttl * SHARE
