@@ -12,12 +12,12 @@ from aiohttp import web
 from ..codec import encode
 from ..service.http import json_body, not_found
 from ..wire.errors import InvalidValue
-from ..wire.names import check_label
 from . import answers
 from .connection import Connection
 from .core import Core
 from .held import Held
 from .members import Registered
+from .named import ident_of, service_of
 from .openapi import document
 from .query import Find, find_of, flag
 from .records import registration, settings_change
@@ -56,7 +56,7 @@ class Discoverd:
 
     async def find(self, request: web.Request) -> web.StreamResponse:
         """The instances of a service that agree with the filter, the oldest first."""
-        service, find = _service(request), _find(request)
+        service, find = service_of(request), _find(request)
         self._view.freshness()
         if find.watch:
             return await self._watch(request, service, find)
@@ -81,7 +81,7 @@ class Discoverd:
 
     async def instance(self, request: web.Request) -> web.StreamResponse:
         """One instance."""
-        service, ident = _service(request), _ident(request)
+        service, ident = service_of(request), ident_of(request)
         fresh = self._view.freshness()
         found = self._view.catalog.get(service, ident)
         if found is None:
@@ -90,7 +90,7 @@ class Discoverd:
 
     async def leader(self, request: web.Request) -> web.StreamResponse:
         """Who leads a service: its oldest instance, unless its settings say otherwise."""
-        service = _service(request)
+        service = service_of(request)
         fresh = self._view.freshness()
         found = self._view.catalog.leader(service)
         if found is None:
@@ -99,7 +99,7 @@ class Discoverd:
 
     async def service(self, request: web.Request) -> web.StreamResponse:
         """A service: its settings, who leads, how many instances it has."""
-        service, catalog = _service(request), self._view.catalog
+        service, catalog = service_of(request), self._view.catalog
         fresh = self._view.freshness()
         told = answers.Service(
             service=service,
@@ -115,17 +115,17 @@ class Discoverd:
 
     async def configure(self, request: web.Request) -> web.StreamResponse:
         """Set a service's metadata and its leader's rule; with ``expect``, only from that revision of its settings."""
-        service = _service(request)
+        service = service_of(request)
         return _answer(await self._core.settings.change(service, settings_change(await json_body(request))))
 
     async def unconfigure(self, request: web.Request) -> web.StreamResponse:
         """Remove a service's settings; its instances stay."""
-        revision = await self._core.settings.remove(_service(request))
+        revision = await self._core.settings.remove(service_of(request))
         return _answer(answers.Deleted(deleted=True, revision=revision, pending=False))
 
     async def register(self, request: web.Request) -> web.StreamResponse:
         """Register an instance, or keep its registration for another ttl."""
-        service, ident = _service(request), _ident(request)
+        service, ident = service_of(request), ident_of(request)
         held = flag("hold", request["parameters"].get("hold", ""))
         wanted = registration(await json_body(request))
         if held:
@@ -145,7 +145,7 @@ class Discoverd:
 
     async def deregister(self, request: web.Request) -> web.StreamResponse:
         """Remove a registration."""
-        revision = await self._core.registrations.deregister(_service(request), _ident(request))
+        revision = await self._core.registrations.deregister(service_of(request), ident_of(request))
         told = answers.Deleted(deleted=True, revision=revision, pending=not revision)
         return _answer(told, 200 if revision else 202)
 
@@ -175,14 +175,6 @@ def _find(request: web.Request) -> Find:
     if find.watch and (find.near or find.wait or find.after is not None):
         raise InvalidValue("watch does not go with near, wait and after", remedy="resume with Last-Event-ID")
     return replace(find, watch=False, wait=0.0) if request.method == "HEAD" else find
-
-
-def _service(request: web.Request) -> str:
-    return check_label("service", request.match_info["service"])
-
-
-def _ident(request: web.Request) -> str:
-    return check_label("instance id", request.match_info["id"])
 
 
 def _answer(record: object, status: int = 200) -> web.Response:

@@ -11,7 +11,7 @@ from ...store import Mirror, Store
 from ...wire import keys
 from ...wire.discovery import Outside
 from ...wire.errors import Conflict, Unavailable
-from ...wire.names import check_label
+from ..named import ident_of, service_of
 from ..routes import Route, add
 from .answers import Checked, CheckedAll, CheckedOne, OutsideDeleted, OutsideRegistered
 from .checker import Checker
@@ -39,11 +39,11 @@ class OutsideApi:
 
     async def of_service(self, request: web.Request) -> web.StreamResponse:
         """A service's things outside the grid, with the states of their checks."""
-        return self._list(f"{keys.OUTSIDE}{_service(request)}/")
+        return self._list(f"{keys.OUTSIDE}{service_of(request)}/")
 
     async def one(self, request: web.Request) -> web.StreamResponse:
         """One thing outside the grid, with the state of its check."""
-        service, ident = _service(request), _ident(request)
+        service, ident = service_of(request), ident_of(request)
         fresh = self._fresh()
         record = self._records(keys.outside(service, ident)).get(keys.outside(service, ident))
         if record is None:
@@ -52,14 +52,14 @@ class OutsideApi:
 
     async def register(self, request: web.Request) -> web.StreamResponse:
         """Register something outside the grid, to be checked from now on."""
-        wanted = outside_of(_service(request), _ident(request), await json_body(request), 0.0)
+        wanted = outside_of(service_of(request), ident_of(request), await json_body(request), 0.0)
         done = await self._registry.register(wanted)
         told = OutsideRegistered(**self._known(done.record), changed=done.changed, revision=done.revision)
         return answer(told, 201 if done.new else 200)
 
     async def deregister(self, request: web.Request) -> web.StreamResponse:
         """Remove the registration of something outside the grid, and its instance."""
-        revision = await self._registry.deregister(_service(request), _ident(request))
+        revision = await self._registry.deregister(service_of(request), ident_of(request))
         return answer(OutsideDeleted(deleted=True, revision=revision))
 
     def refuse_checked(self, service: str, ident: str) -> None:
@@ -96,14 +96,6 @@ class OutsideApi:
         if not mirror.revision:
             raise Unavailable("discoverd has not reached the store yet", remedy="see that etcd runs; try again")
         return {"revision": mirror.revision, "stale": not mirror.connected, "age": round(mirror.age(), 3)}
-
-
-def _service(request: web.Request) -> str:
-    return check_label("service", request.match_info["service"])
-
-
-def _ident(request: web.Request) -> str:
-    return check_label("instance id", request.match_info["id"])
 
 
 def attach(app: web.Application, api: OutsideApi) -> None:
