@@ -12,7 +12,7 @@ import aiohttp
 
 
 class Load:
-    """``rate`` requests a second at ``host`` through the router on this machine, half of them on kept connections.
+    """``rate`` requests a second at ``host`` through the router at ``address``, half of them on kept connections.
 
     Open loop: a slow answer delays no other request. Use as a context manager; read the results after it.
 
@@ -20,12 +20,22 @@ class Load:
         host: the Host header, an app's address.
         rate: requests started per second.
         timeout: seconds after which a request counts as failed.
+        address, port: where the router listens; this machine by default.
     """
 
-    def __init__(self, host: str, *, rate: float = 100, timeout: float = 30, path: str = "/", port: int = 80) -> None:
+    def __init__(
+        self,
+        host: str,
+        *,
+        rate: float = 100,
+        timeout: float = 30,
+        path: str = "/",
+        port: int = 80,
+        address: str = "127.0.0.1",
+    ) -> None:
         self.failed: list[tuple[float, str]] = []
         self.answered: list[tuple[float, float, str]] = []  # (start, seconds, body)
-        self._url = f"http://127.0.0.1:{port}{path}"
+        self._url = f"http://{address}:{port}{path}"
         self._host, self._rate, self._timeout = host, rate, timeout
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
