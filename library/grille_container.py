@@ -34,6 +34,13 @@ options:
     type: list
     elements: str
     default: []
+  first_arguments:
+    description:
+      - Arguments appended to O(command), which matter only where there is no data yet. A difference in them does not
+        make a container anew.
+    type: list
+    elements: str
+    default: []
   env:
     description: Environment variables.
     type: dict
@@ -163,6 +170,7 @@ ARGUMENTS: dict[str, Any] = {
     "image": {"type": "str"},
     "keep_image": {"type": "bool", "default": False},
     "command": {"type": "list", "elements": "str", "default": []},
+    "first_arguments": {"type": "list", "elements": "str", "default": []},
     "env": {"type": "dict", "default": {}},
     "labels": {"type": "dict", "default": {}},
     "mounts": {
@@ -189,14 +197,15 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def carry_out(engine: Engine, name: str, actions: list[str], wanted: dict[str, Any] | None) -> None:
-    """Do ``actions`` on the container ``name``, in order."""
+def carry_out(engine: Engine, params: dict[str, Any], actions: list[str], wanted: dict[str, Any] | None) -> None:
+    """Do ``actions`` on the container that ``params`` name, in order."""
+    name, first = params["name"], params["first_arguments"]
     for action in actions:
         if action == "remove":
             engine.call("POST", name_path("containers", name, "stop"), ignore=(304, 404))
             engine.call("DELETE", name_path("containers", name) + "?force=true", ignore=(404,))
         elif action == "create":
-            engine.call("POST", f"/containers/create?name={name}", request(wanted or {}))
+            engine.call("POST", f"/containers/create?name={name}", request(wanted or {}, first))
         else:
             engine.call("POST", name_path("containers", name, "start"), ignore=(304,))
 
@@ -248,7 +257,7 @@ def main() -> None:
         if not actions:
             wanted = compared
         if not module.check_mode:
-            carry_out(engine, name, actions, wanted)
+            carry_out(engine, module.params, actions, wanted)
             if actions == ["remove", "create", "start"]:
                 wait(module)
     except EngineError as error:

@@ -29,7 +29,7 @@ options:
     elements: str
     default: []
   ports:
-    description: TCP ports that must be free, or taken by Grille's own container.
+    description: Ports that must be free, or taken by Grille's own container.
     type: list
     elements: dict
     default: []
@@ -42,6 +42,10 @@ options:
         description: The address to listen on; V(*) for all.
         type: str
         default: "*"
+      udp:
+        description: Whether the UDP port of that number must be free too; the TCP port always must.
+        type: bool
+        default: false
       container:
         description: Grille's container that listens there on a host that is set up already.
         type: str
@@ -97,7 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils.docker_engine import Engine, EngineError, name_path
 
 SUPPORTED = {"debian": 12, "ubuntu": 24}
-LISTEN = "0A"
+LISTEN, BOUND = "0A", "07"  # states of a TCP socket that listens, of a UDP socket without a peer
 WITHOUT = {
     "squashfs": "slugs are unpacked on this host instead of mounted",
     "overlay": "apps built from source cannot run on this host",
@@ -105,7 +109,7 @@ WITHOUT = {
 
 
 class Listener(NamedTuple):
-    """A listening TCP socket as /proc/net/tcp has it; ``address`` is empty for all addresses."""
+    """A socket as /proc/net/tcp or /proc/net/udp has it; ``address`` is empty for all addresses."""
 
     address: str
     port: int
@@ -126,12 +130,12 @@ def os_problem(ident: str, version: str) -> str:
     return f"{ident} {version} is not supported; use Debian 12 or later, or Ubuntu 24.04 or later"
 
 
-def parse_listeners(text: str) -> list[Listener]:
-    """The listening sockets in the text of /proc/net/tcp or /proc/net/tcp6 (proc(5))."""
+def parse_listeners(text: str, state: str = LISTEN) -> list[Listener]:
+    """The sockets in ``state`` in the text of /proc/net/tcp, tcp6, udp or udp6 (proc(5))."""
     found = []
     for line in text.splitlines()[1:]:
         fields = line.split()
-        if len(fields) > 9 and fields[3] == LISTEN:
+        if len(fields) > 9 and fields[3] == state:
             address, _, port = fields[1].partition(":")
             found.append(Listener(_address(address), int(port, 16), fields[9]))
     return found
@@ -200,10 +204,11 @@ def _ours(engine: Engine, container: str) -> bool:
 
 def port_problems(wanted: list[dict[str, Any]], engine: Engine) -> list[str]:
     """One line for each port of ``wanted`` that somebody else listens on."""
-    listeners = parse_listeners(_read("/proc/net/tcp")) + parse_listeners(_read("/proc/net/tcp6"))
+    tcp = parse_listeners(_read("/proc/net/tcp")) + parse_listeners(_read("/proc/net/tcp6"))
+    udp = parse_listeners(_read("/proc/net/udp"), BOUND) + parse_listeners(_read("/proc/net/udp6"), BOUND)
     problems = []
     for one in wanted:
-        taken = clash(listeners, one["address"], one["port"])
+        taken = clash(tcp + udp if one["udp"] else tcp, one["address"], one["port"])
         if one["port"] and taken and not _ours(engine, one["container"]):
             remedy = f"stop it{', or ' + one['remedy'] if one['remedy'] else ''}"
             problems.append(f"port {one['port']} is taken by {owner(taken.inode)}; {remedy}")
@@ -240,6 +245,7 @@ def main() -> None:
                 "options": {
                     "port": {"type": "int", "required": True},
                     "address": {"type": "str", "default": "*"},
+                    "udp": {"type": "bool", "default": False},
                     "container": {"type": "str", "required": True},
                     "remedy": {"type": "str", "default": ""},
                 },

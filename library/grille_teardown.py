@@ -10,7 +10,8 @@ module: grille_teardown
 short_description: Take all that a grid runs off a host
 description:
   - Removes the guard, the agent, then all other containers of Grille and etcd last, so that nothing starts again
-    what is being stopped; then Grille's volumes and network, and what is mounted below its folder.
+    what is being stopped; then Grille's volumes and network, routes to other hosts' containers and the firewall's
+    chains for them, and what is mounted below its folder.
   - Docker Engine stays. Data and secrets stay unless O(purge) says otherwise.
   - Safe to run again, and where there is nothing.
 options:
@@ -79,6 +80,9 @@ FIRST = ("grille-guard", "grille-agent")
 LAST = ("grille-etcd",)
 LABELS = ("grille.app", "grille.layer", "grille.job")
 KINDS = ("squashfs", "overlay")
+CHAINS = (("filter", "DOCKER-USER"), ("raw", "PREROUTING"))  # as the agent laid them
+ROUTE_PROTOCOL = "113"
+SBIN = ["/usr/sbin", "/sbin"]
 STOP_SECONDS = 3
 TOGETHER = 4
 
@@ -167,6 +171,33 @@ class Host:
             if not self.dry:
                 self.engine.call("DELETE", name_path("networks", network), ignore=(404,))
 
+    def routes(self) -> None:
+        """Remove the routes to the other hosts' containers."""
+        ip = self.module.get_bin_path("ip", opt_dirs=SBIN)
+        if ip is None:
+            return
+        shown = self.module.run_command([ip, "-4", "route", "show", "protocol", ROUTE_PROTOCOL], check_rc=True)[1]
+        for subnet in [line.split()[0] for line in shown.splitlines()]:
+            self.removed.append(f"route {subnet}")
+            if not self.dry:
+                self.module.run_command([ip, "route", "del", subnet, "protocol", ROUTE_PROTOCOL], check_rc=True)
+
+    def firewall(self) -> None:
+        """Remove the chains that let the other hosts reach this one's containers."""
+        iptables, chain = (
+            self.module.get_bin_path("iptables", opt_dirs=SBIN),
+            f"GRILLE-{self.module.params['network']}"[:28],
+        )
+        for table, base in CHAINS if iptables else ():
+            words = [iptables, "-w", "-t", table]
+            if self.module.run_command([*words, "-n", "-L", chain])[0] != 0:
+                continue
+            self.removed.append(f"firewall chain {chain} of table {table}")
+            if not self.dry:
+                self.module.run_command([*words, "-D", base, "-j", chain])
+                self.module.run_command([*words, "-F", chain], check_rc=True)
+                self.module.run_command([*words, "-X", chain], check_rc=True)
+
     def mounts(self) -> None:
         """Unmount what is mounted below the data folder; loop devices of slugs free themselves then."""
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
@@ -211,6 +242,8 @@ def main() -> None:
         if engine.alive():
             host.containers()
             host.volumes_and_network()
+        host.routes()
+        host.firewall()
         host.mounts()
         if module.params["purge"]:
             host.folders()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 CONFIG_LABEL = "grille.config"
@@ -46,8 +47,13 @@ def decide(found: dict[str, Any] | None, wanted: dict[str, Any] | None) -> list[
     return [] if (found.get("State") or {}).get("Running") else ["start"]
 
 
-def request(wanted: dict[str, Any]) -> dict[str, Any]:
-    """The body of Docker's request that creates the container ``wanted``."""
+def request(wanted: dict[str, Any], first: Sequence[str] = ()) -> dict[str, Any]:
+    """The body of Docker's request that creates the container ``wanted``.
+
+    Args:
+        first: arguments after its command that are no part of its description.
+    """
+    command = [*wanted["command"], *first]
     host: dict[str, Any] = {
         "NetworkMode": "host",
         "RestartPolicy": {"Name": "always"},
@@ -67,7 +73,7 @@ def request(wanted: dict[str, Any]) -> dict[str, Any]:
         "StopTimeout": wanted["stop_timeout"],
         "HostConfig": host,
     }
-    return {**body, "Cmd": wanted["command"]} if wanted["command"] else body
+    return {**body, "Cmd": command} if command else body
 
 
 def mount(one: dict[str, Any]) -> dict[str, Any]:
