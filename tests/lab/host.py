@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -75,11 +76,19 @@ class Host:
     def _wait_until_ready(self) -> None:
         end = time.monotonic() + START
         while time.monotonic() < end:
-            if self.pid and self.run("docker", "version", check=False).returncode == 0:
+            if self.pid and self._greets() and self.run("docker", "version", check=False).returncode == 0:
                 return
             time.sleep(0.1)
         last = (self._log.read_text(encoding="utf-8", errors="replace").splitlines() or ["no output"])[-1]
         raise LabError(f"{self.name} did not start within {START:.0f} s: {last} (see {self._log})")
+
+    def _greets(self) -> bool:
+        """Whether sshd answers over the network (RFC 4253, 4.2)."""
+        try:
+            with socket.create_connection((self.address, 22), timeout=1) as connection:
+                return connection.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def kill(self) -> None:
         """Power off at once: nothing is written or said any more. Fine when it is off."""

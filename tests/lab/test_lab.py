@@ -23,11 +23,11 @@ def lab() -> Iterator[Lab]:
 
 
 def _ssh(lab: Lab, number: int, *words: str) -> subprocess.CompletedProcess[str]:
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=2", "BatchMode=yes"]
+    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "ConnectTimeout=5", "BatchMode=yes"]
     flags = [flag for option in options for flag in ("-o", option)]
     command = ["ssh", "-q", "-i", str(lab.folder / "key"), *flags, f"root@{lab.host(number).address}", *words]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=4)
+        return subprocess.run(command, capture_output=True, text=True, timeout=20)
     except subprocess.TimeoutExpired:
         return subprocess.CompletedProcess(command, 255, "", "no answer")
 

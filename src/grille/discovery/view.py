@@ -6,6 +6,7 @@ Every change goes through here, in order: into the catalog, the history, and to 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from .catalog import Catalog, Changes
 from .history import History
 from .snapshot import Saved
 from .watchers import Hub
+
+SOON = 2.0  # seconds from the start to the first listing; longer: the store was away
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class View:
 
     def __init__(self, mirror: Mirror, saved: Saved | None) -> None:
         self.mirror, self.catalog, self.history, self.hub = mirror, Catalog(), History(), Hub()
-        self._saved = saved
+        self._saved, self._began = saved, time.monotonic()
         if saved is not None:
             self.catalog.apply([Event("put", entry) for entry in saved.entries.values()], saved.revision)
             self._listed(saved.revision)
@@ -83,10 +86,16 @@ class View:
         self._publish(changes)
 
     def _against(self, saved: Saved, events: list[Event], revision: int) -> list[Event]:
-        """The first listing's events, with deletes for what was saved and is gone; of leases that died, later."""
+        """The first listing's events, with deletes for what was saved and is gone.
+
+        Leases that died while the store was away reap later. A store that answered at once was not away, as far as
+        can be seen from here: discoverd itself was.
+        """
         gone = saved.entries.keys() - self.mirror.entries.keys()
         if revision < saved.revision:  # another store
             self.catalog.revision = revision
+            return [*_deletes(gone, revision), *events]
+        if time.monotonic() - self._began < SOON:
             return [*_deletes(gone, revision), *events]
         leased = {key for key in gone if saved.entries[key].lease}
         asyncio.get_running_loop().call_later(USUAL_GRACE, self._reap, leased)
