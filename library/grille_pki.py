@@ -249,7 +249,7 @@ def main() -> None:
     program = module.get_bin_path("openssl")
     if program is None and not module.check_mode:
         module.fail_json(msg="openssl is not on this host; install it: apt-get install openssl")
-    pki = Pki(module, OpenSSL(program or "false"))
+    pki = Pki(module, OpenSSL(program or "/bin/false"))
     steps = {"authority": pki.authority, "request": pki.request, "sign": pki.sign}
     try:
         result = steps[module.params["step"]]()

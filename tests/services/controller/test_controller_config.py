@@ -151,7 +151,9 @@ async def test_a_roll_out_that_was_cut_short_is_finished(api: Api, host: Host, s
     await store.put(keys.rollout("db"), encode(Rollout(name="db", version=2, created=1.0, apps=["shop", "gone"])))
 
     async def rolled() -> bool:
-        return (await running(api, host, "shop")).env == {"HOST": "db2"} and await store.get(keys.rollout("db")) is None
+        _, jobs = await api("GET", "/jobs?app=shop")
+        wanted = [host.seen[job["id"]].env for job in jobs if job["desired"] == "run" and job["id"] in host.seen]
+        return wanted == [{"HOST": "db2"}] and await store.get(keys.rollout("db")) is None
 
     await until("shop has db2", rolled)
 

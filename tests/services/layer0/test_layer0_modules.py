@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import io
-import json
 import secrets
 import subprocess
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from tests.support.images import images
-
-MODULES = "ansible_collections.grille.grille.plugins.modules"
-
-
-def run(module: str, /, check: bool = False, **arguments: Any) -> dict[str, Any]:
-    """The result of a module."""
-    output = io.StringIO()
-    with (
-        patch_module_args({**arguments, "_ansible_check_mode": check}),
-        redirect_stdout(output),
-        pytest.raises(SystemExit),
-    ):
-        importlib.import_module(f"{MODULES}.{module}").main()
-    return dict(json.loads(output.getvalue()))
+from tests.support.modules import run_module as run
 
 
 def docker(*words: str) -> str:

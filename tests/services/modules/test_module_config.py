@@ -155,5 +155,7 @@ def _admin(book: Path, token_file: str) -> str:
 
 def _tokens(value: bytes) -> list[str]:
     found = json.loads(value)
+    if not isinstance(found, dict):
+        return []
     secrets_of = found.get("secrets") or found.get("payload", {}).get("secrets") or {}
     return list(secrets_of.values())

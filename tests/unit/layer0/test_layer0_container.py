@@ -57,6 +57,12 @@ def test_keeps_the_image_but_nothing_else() -> None:
     assert module.kept(None, newer) == newer
 
 
+def test_arguments_of_the_first_start_are_no_part_of_the_description() -> None:
+    made = module.request(WANTED, ["--initial-cluster-state=existing"])
+    assert made["Cmd"] == ["etcd", "--initial-cluster-state=existing"]
+    assert module.decide({"Config": made, "State": {"Running": True}}, WANTED) == []
+
+
 def test_request_says_what_the_description_says() -> None:
     body = module.request(WANTED)
     assert body["Env"] == ["PORT=1"]

@@ -84,8 +84,9 @@ async def test_two_discoverds_write_each_change_once(start: Start, store: Store,
         thing.stop()
     until(lambda: found(one) == found(two) == [])
     time.sleep(1)
-    assert await store.revision() == before + 6
-    assert one.log.count("taken out") + two.log.count("taken out") == 6
+    taken, put_in = (one.log.count(what) + two.log.count(what) for what in ("taken out", "put in"))
+    assert taken == put_in  # a check may have been too slow for its time meanwhile, on a busy machine
+    assert await store.revision() - before == taken + put_in - 6
 
 
 async def test_one_that_is_asked_but_does_not_check(start: Start, store: Store, things: list[Thing]) -> None:
