@@ -16,7 +16,7 @@ TCP6 = """  sl  local_address                         remote_address            
 """
 
 
-UDP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+UDP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref
   210: 3500007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   101        0 4716 2 0 0
   211: 0100007F:D431 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 4717 2 0 0
 """
