@@ -2,7 +2,7 @@
 
 ``python -m tests.bench.failover [--rounds 20]``, as root, from the project's root. Three members. Each round hurts one
 of them, the leader in every third set of rounds: a kill (back after 4 s), a freeze (SIGSTOP for 10 s), a restart. Both
-clients write 50 times a second, watch with 20 watchers and keep 5 leases of 10 s all the while. Printed are events
+clients write 50 times a second, watch with 20 watchers and keep 5 leases of 15 s all the while. Printed are events
 missed or out of order (against the store's own history), leases lost, and for each kind of fault the longest time
 without a write that succeeded: the median and the worst of its rounds, and the ratio of the two clients' worst.
 """

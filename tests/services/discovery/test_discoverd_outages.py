@@ -106,14 +106,19 @@ def test_restarted_while_the_store_is_away(discoverd: Daemon, etcd: EtcdServer) 
     stream.close()
 
 
-async def test_gone_while_discoverd_was_away(discoverd: Daemon, etcd: EtcdServer, store: Store) -> None:
-    """The store answers at once: what is gone is gone."""
+async def emptied_behind_its_back(discoverd: Daemon, store: Store) -> None:
+    """Discoverd is stopped after it saved two instances, "leased" and "fixed", that are then deleted."""
     mine = Instance(id="fixed", service="web", address="10.0.0.9", port=7000, created=1.0)
     await store.put("services/web/fixed", encode(mine))
     put(discoverd, "leased", ttl=60)
     until(lambda: ids(discoverd) == ["fixed", "leased"])
     assert discoverd.stop() == 0
     await store.delete("services/web/", prefix=True)
+
+
+async def test_gone_while_discoverd_was_away(discoverd: Daemon, etcd: EtcdServer, store: Store) -> None:
+    """The store answers at once: what is gone is gone."""
+    await emptied_behind_its_back(discoverd, store)
     discoverd.start()
     until(lambda: not discoverd.call("GET", WEB).json["stale"])
     assert ids(discoverd) == []
@@ -121,12 +126,7 @@ async def test_gone_while_discoverd_was_away(discoverd: Daemon, etcd: EtcdServer
 
 async def test_gone_while_discoverd_and_the_store_were_away(discoverd: Daemon, etcd: EtcdServer, store: Store) -> None:
     """What has no lease goes at once; what had one is left some time to come back."""
-    mine = Instance(id="fixed", service="web", address="10.0.0.9", port=7000, created=1.0)
-    await store.put("services/web/fixed", encode(mine))
-    put(discoverd, "leased", ttl=60)
-    until(lambda: ids(discoverd) == ["fixed", "leased"])
-    assert discoverd.stop() == 0
-    await store.delete("services/web/", prefix=True)
+    await emptied_behind_its_back(discoverd, store)
     etcd.freeze()
     discoverd.start()
     until(lambda: discoverd.call("GET", WEB).json["stale"])
