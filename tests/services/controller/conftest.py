@@ -13,7 +13,7 @@ from grille.codec import encode
 from grille.store import Store
 from grille.wire import keys
 from grille.wire.specs import Instance
-from tests.services.controller.rig import Api, Host, controller
+from tests.services.controller.rig import Api, Host, controller, until
 from tests.support.daemon import Daemon
 from tests.support.etcd import EtcdServer
 
@@ -31,7 +31,13 @@ async def api(etcd: EtcdServer, tmp_path: Path) -> AsyncIterator[Api]:
     """The API of a running controller."""
     daemon = controller(tmp_path, etcd.url)
     await asyncio.to_thread(daemon.start)
-    yield Api(daemon)
+    running = Api(daemon)
+
+    async def reads() -> bool:
+        return (await running("GET", "/apps"))[0] == 200
+
+    await until("the controller has read the store", reads)
+    yield running
     await asyncio.to_thread(daemon.stop)
     assert "Traceback" not in daemon.log
 
