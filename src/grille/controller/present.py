@@ -13,7 +13,8 @@ from ..codec import plain
 from ..service.sealing import Keyring
 from ..wire.configuration import ConfigVersion
 from ..wire.keys import QUEUES
-from ..wire.specs import App, HostStatus, Release, Route, Ticket
+from ..wire.routing import Route
+from ..wire.specs import App, HostStatus, Release, Ticket
 from .planner import Job, Limits
 from .records import Records
 

@@ -12,6 +12,7 @@ from ..store import Event
 from ..wire import keys
 from ..wire.configuration import ConfigVersion, Rollout
 from ..wire.errors import InvalidValue
+from ..wire.routing import Route, RouterStatus
 from ..wire.specs import (
     App,
     Formation,
@@ -20,8 +21,6 @@ from ..wire.specs import (
     JobSpec,
     JobStatus,
     Release,
-    Route,
-    RouterStatus,
     Ticket,
 )
 from .planner import Images, Job, State

@@ -13,7 +13,8 @@ from ..service.settings import Settings
 from ..service.tokens import Tokens
 from ..store import USUAL_TTL, Lease, Mirror, Store
 from ..wire import keys
-from ..wire.specs import HostStatus, Instance, JobStatus, RouterStatus
+from ..wire.routing import RouterStatus
+from ..wire.specs import HostStatus, Instance, JobStatus
 from .agent import Agent
 from .api import Api
 from .containers import Place, resolvers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..wire.specs import RouterStatus
+from ..wire.routing import RouterStatus
 from .model import Container, Decision, Do, Memory, Registration, View
 from .moves import enter, registers
 

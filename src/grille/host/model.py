@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from ..wire.specs import JobSpec, JobState, RouterStatus
+from ..wire.routing import RouterStatus
+from ..wire.specs import JobSpec, JobState
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ..wire.errors import Conflict, GrilleError, Unavailable, Unprocessable
-from ..wire.specs import Instance, JobSpec, JobStatus, RouterStatus
+from ..wire.routing import RouterStatus
+from ..wire.specs import Instance, JobSpec, JobStatus
 from .containers import Place, digest
 from .decide import decide
 from .hands import Hands

@@ -11,7 +11,8 @@ from ..store import Entry
 from ..wire import keys
 from ..wire.errors import InvalidValue
 from ..wire.names import check_hostname, check_label
-from ..wire.specs import Instance, Route
+from ..wire.routing import Route
+from ..wire.specs import Instance
 from .model import Desired, Endpoint, Service
 from .pool import CLASS_OF_PROTOCOL
 

@@ -16,7 +16,7 @@ from ..codec import encode
 from ..store import USUAL_TTL, Lease, Store
 from ..wire import keys
 from ..wire.errors import GrilleError
-from ..wire.specs import RouterStatus
+from ..wire.routing import RouterStatus
 
 log = structlog.get_logger()
 PACE = 0.05  # seconds between two writes, at least

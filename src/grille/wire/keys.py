@@ -16,13 +16,17 @@ SERVICES = "services/"
 OUTSIDE = "outside/"
 ROUTES = "routes/"
 ROUTERS = "routers/"
+ROUTING_APPS = "routing/apps/"
+CERTIFICATES = "routing/certificates/"
+CHALLENGES = "routing/challenges/"
+ACME = "acme/"
 CONFIG = "config/"
 ROLLOUTS = "rollouts/"
 LOCKS = "locks/"
 ELECTION = "election/"
 
-# One range that holds routes/ and services/ and little else, so that one watch orders both: a router that
-# has applied revision R of this range has seen every route and every instance up to R.
+# One range that holds routes/, routing/ and services/ and little else, so that one watch orders them: a router that
+# has applied revision R of this range has seen every route, certificate and instance up to R.
 ROUTING = (ROUTES, "services0")
 
 QUEUES = ("services", "ephemeral", "builds")
@@ -117,3 +121,18 @@ def route(ident: str) -> str:
 def router(ident: str) -> str:
     """The key of a router's status (specs.RouterStatus), under its lease."""
     return f"{ROUTERS}{ident}"
+
+
+def routing_app(app_name: str) -> str:
+    """The key of what holds for all routes of an app (routing.AppRouting)."""
+    return f"{ROUTING_APPS}{app_name}"
+
+
+def certificate(ident: str) -> str:
+    """The key of a certificate (routing.Certificate)."""
+    return f"{CERTIFICATES}{ident}"
+
+
+def challenge(host: str) -> str:
+    """The key of what an ACME server is told when it asks for ``host`` (routing.Challenge)."""
+    return f"{CHALLENGES}{host}"

@@ -260,27 +260,3 @@ class Instance:
     process: str = ""
     release: int = 0
     metadata: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Route:
-    """Requests for ``host`` and below ``path`` go to ``service``. ``app`` owns the route."""
-
-    id: str
-    host: str
-    service: str
-    created: float
-    path: str = "/"
-    app: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RouterStatus:
-    """What a router's HAProxy reflects. ``drains`` counts the sessions left on servers being removed."""
-
-    id: str
-    host: str
-    revision: int
-    updated: float
-    pid: int = 0
-    drains: dict[str, int] = field(default_factory=dict)

@@ -11,7 +11,8 @@ from typing import Any
 from grille.codec import encode
 from grille.store import Delete
 from grille.wire import keys
-from grille.wire.specs import Health, JobSpec, JobStatus, RouterStatus
+from grille.wire.routing import RouterStatus
+from grille.wire.specs import Health, JobSpec, JobStatus
 from tests.services.host.rig import Rig, docker, until
 
 

@@ -17,7 +17,8 @@ from aiohttp import web
 from grille.codec import decode, encode
 from grille.store import Store
 from grille.wire import keys
-from grille.wire.specs import Instance, Route, RouterStatus
+from grille.wire.routing import Route, RouterStatus
+from grille.wire.specs import Instance
 from tests.support.etcd import free_port
 
 HOST = "h1"

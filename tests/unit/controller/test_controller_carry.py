@@ -13,7 +13,8 @@ from grille.controller.planner import DeleteApp, SetDeployment, SetTicket, Start
 from grille.controller.records import Changed, Records
 from grille.store import Entry, Event, Put
 from grille.wire import keys
-from grille.wire.specs import App, Formation, HostStatus, JobSpec, Release, Route, Ticket
+from grille.wire.routing import Route
+from grille.wire.specs import App, Formation, HostStatus, JobSpec, Release, Ticket
 
 TICKET = Ticket(id="t", queue="services", app="shop", created=1.0, payload={"release": 2, "previous": 1})
 SPEC = JobSpec(id="j", host="h", app="shop", process="web", release=2, kind="service", image="i", created=1.0)

@@ -16,7 +16,8 @@ from grille.service.sealing import Keyring
 from grille.store import Entry, Event, Put
 from grille.wire import keys
 from grille.wire.errors import GrilleError
-from grille.wire.specs import App, Formation, ProcessType, Release, Resources, Route, Scale, Slug, Ticket
+from grille.wire.routing import Route
+from grille.wire.specs import App, Formation, ProcessType, Release, Resources, Scale, Slug, Ticket
 
 NO_KEYS = Keyring("/nonexistent")
 SLUG = Slug(digest="a" * 64, size=1)

@@ -7,7 +7,8 @@ from dataclasses import replace
 from grille.host.decide import decide
 from grille.host.model import Container, Do, Memory, Registration, View
 from grille.host.moves import probed, refused, started
-from grille.wire.specs import Health, JobSpec, RouterStatus
+from grille.wire.routing import RouterStatus
+from grille.wire.specs import Health, JobSpec
 
 SPEC = JobSpec(
     id="shop-web-00000001",

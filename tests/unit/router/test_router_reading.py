@@ -9,7 +9,8 @@ from grille.router.model import Endpoint
 from grille.router.stats import Baselines, number, rows
 from grille.store import Entry
 from grille.wire import keys
-from grille.wire.specs import Instance, Route
+from grille.wire.routing import Route
+from grille.wire.specs import Instance
 
 
 def entries(*records: Route | Instance | tuple[str, bytes]) -> dict[str, Entry]:

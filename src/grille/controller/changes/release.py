@@ -9,7 +9,8 @@ from typing import Any
 from ...service.sealing import Keyring
 from ...wire import keys
 from ...wire.errors import Conflict, GrilleError, Unprocessable
-from ...wire.specs import App, Release, Route, Ticket
+from ...wire.routing import Route
+from ...wire.specs import App, Release, Ticket
 from ..planner import same_release, scale_formation
 from ..records import Records
 from . import checks

@@ -10,7 +10,7 @@ from typing import Any
 from ...service.http import not_found
 from ...wire import keys, names
 from ...wire.errors import Conflict, InvalidValue, Unprocessable
-from ...wire.specs import Route
+from ...wire.routing import Route
 from ..records import Records
 from . import checks
 from .draft import Draft
