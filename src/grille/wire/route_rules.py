@@ -17,8 +17,7 @@ HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
 VALUE = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{0,1000}\Z")
 URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&()*+,=:@%/-]*)?\Z")
 HOP_BY_HOP = frozenset(
-    ["connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"]
-    + ["upgrade"]
+    "connection content-length host keep-alive proxy-connection te trailer transfer-encoding upgrade".split()  # noqa: SIM905
 )
 CODES = (301, 302, 303, 307, 308)
 MOST_WEIGHT = 1000

@@ -55,7 +55,7 @@ class Headers:
 class Route:
     """Requests for ``host`` and below ``path`` go to ``service``. ``app`` owns the route.
 
-    ``kind``: ``http``; ``tcp``: connections to the routers' ``port``; ``tls``: passed through, chosen by SNI (``host``).
+    ``kind``: ``http``; ``tcp``: connections to the routers' ``port``; ``tls``: passed through, by SNI (``host``).
     ``host``: exact, ``*.example.org`` (one label or more), or ``*`` (whatever no other route takes); empty for ``tcp``.
     ``strip``: take ``path`` off before the instance sees it. ``weight`` counts where there are ``targets``.
     ``leader``: only the service's leader answers. ``protocol``: what instances speak. ``proxy_protocol``: tell them
