@@ -7,11 +7,13 @@ from pathlib import Path
 
 from ..service.daemon import Loop, main, run_loops, serve
 from ..service.http import application
+from ..service.sealing import KEYS_FILE, Keyring
 from ..service.settings import Settings
 from ..service.tokens import Tokens
 from ..store import USUAL_GRACE, Mirror, Store
 from ..wire import keys
 from . import api
+from .acme.worker import Worker
 from .publish import Publisher
 from .reconcile import Reconciler
 from .render import SOCKET
@@ -40,6 +42,7 @@ async def run(settings: Settings) -> None:
             "reconcile": reconciler.run,
             "publish": publisher.run,
             "save": saver.run,
+            "acme": Worker(store, settings.host, Keyring(settings.text("CONFIG_KEYS", KEYS_FILE))).run,
         }
         try:
             await run_loops(loops)
