@@ -14,6 +14,7 @@ from ..cli import Cli
 
 LINE = re.compile(r"(\S+):(\d+)(?: \[([^\]]*)\])?((?: \S+)*)\s*\Z")
 CA_OPTION = re.compile(r"(?:^| )ca-file (\S+)")
+STAPLED = re.compile(r"^OCSP Response Key: [0-9a-fA-F]", re.MULTILINE)
 SHA1 = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]+)$", re.MULTILINE)
 
 
@@ -34,13 +35,15 @@ class Line:
 class Held:
     """``tls``: whether HAProxy has the crt-list at all. ``files``: each certificate's sha1. ``cas``: those of CAs.
 
-    ``open``: the certificate whose change somebody began and did not end.
+    ``stapled``: those certificates' files that have an OCSP answer. ``open``: the certificate whose change somebody
+    began and did not end.
     """
 
     tls: bool = False
     lines: list[Line] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     cas: dict[str, frozenset[str]] = field(default_factory=dict)
+    stapled: set[str] = field(default_factory=set)
     open: str = ""
 
 
@@ -71,6 +74,7 @@ async def ask(cli: Cli, folder: Path) -> Held:
     )
     prints = [frozenset(found.lower() for found in SHA1.findall(text)) for text in details]
     held.files = {name: next(iter(found), "") for name, found in zip(certificates, prints, strict=False)}
+    held.stapled = {name for name, text in zip(certificates, details, strict=False) if STAPLED.search(text)}
     held.cas = dict(zip(authorities, prints[len(certificates) :], strict=True))
     return held
 
