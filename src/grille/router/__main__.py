@@ -16,7 +16,7 @@ from . import api
 from .publish import Publisher
 from .reconcile import Reconciler
 from .silence import Silence
-from .tls import Certificates
+from .tls.keeper import Certificates
 
 PORT = 7414
 DATA = "/var/lib/grille/router"

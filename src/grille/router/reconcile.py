@@ -22,7 +22,7 @@ from .plan import plan, strays, whole
 from .publish import Publisher, Report
 from .render import SOCKET
 from .saved import Structure
-from .tls import Certificates
+from .tls.keeper import Certificates
 
 log = structlog.get_logger()
 RECHECK = 30.0  # seconds after which HAProxy is asked anew, in case somebody else changed it
