@@ -153,6 +153,7 @@ class Supervisor:
     def _end(self) -> None:
         """Let all HAProxys end: softly, then at once, then by force."""
         every = [*self._old, *([self._current] if self._current else [])]
+        self._starter.lead_nowhere()
         for each in every:
             each.leave()
         self._await_end(every, self._grace)
@@ -162,6 +163,7 @@ class Supervisor:
         for each in every:
             self._clear(each)
         self._starter.close()
+        log.info("HAProxy stopped", pids=[each.pid for each in every])
 
     def _await_end(self, every: list[HAProxy], seconds: float) -> None:
         """Wait until ``every`` one has ended, at most ``seconds``, or until told again to stop."""

@@ -75,7 +75,7 @@ class HAProxy:
         if self.left or self.ended():
             return
         with contextlib.suppress(OSError):
-            self._line = runtime.Line(self.socket)
+            self._line = runtime.alone(self.socket)
         self.left = time.time()
         self._process.send_signal(signal.SIGUSR1)
 

@@ -42,6 +42,24 @@ class Line:
         self._socket.close()
 
 
+def alone(path: Path) -> Line:
+    """A connection to the process at ``path``, and the end of all others: who follows HAProxy is to find the next one.
+
+    Raises OSError.
+    """
+    with contextlib.closing(Line(path)) as first:
+        others = command_lines(first.ask("show sess"))
+        line = Line(path)
+    for each in others:
+        line.ask(f"shutdown session {each}")
+    return line
+
+
+def command_lines(listed: str) -> list[str]:
+    """The sessions that are connections to the command line, in an answer to ``show sess``."""
+    return [line.partition(":")[0] for line in listed.splitlines() if " fe=GLOBAL " in line]
+
+
 def answers(path: Path) -> int:
     """The pid of the process that answers at ``path``; 0 when none does."""
     with contextlib.suppress(OSError), contextlib.closing(Line(path)) as line:

@@ -61,6 +61,9 @@ class Starter:
     def close(self) -> None:
         """Let the leash go; no HAProxy may be left."""
         self._leash.close()
+
+    def lead_nowhere(self) -> None:
+        """Let nobody find a HAProxy that is about to end."""
         (self.folder / SOCKET).unlink(missing_ok=True)
 
     def _attempt(self, *, empty: bool) -> HAProxy:
