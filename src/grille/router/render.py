@@ -1,13 +1,13 @@
-"""HAProxy's configuration and maps as text: pure, from settings and what was saved."""
+"""HAProxy's configuration and maps, from settings and what was saved: as text (pure), and laid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import pages
+from . import certificate, pages
 from .pool import CLASSES, SERVER_OPTIONS, WAIT_SERVER, backend_name
-from .saved import Saved, SavedService
+from .saved import Saved, SavedService, write
 
 SOCKET = "haproxy.sock"
 
@@ -36,6 +36,18 @@ class Options:
     pools: tuple[tuple[str, int], ...] = (("http", 1000),)
     fd_limit: int = 20000
     user: str = ""
+
+
+def lay(options: Options, saved: Saved) -> Path:
+    """Write the configuration and all that it names; its path. Raises Unavailable: no certificate can be made."""
+    pages.lay(options.folder / "pages")
+    if options.https_port:
+        certificate.ensure(options.folder / "certs")
+    for name, text in maps(options, saved).items():
+        write(options.folder / name, text.encode())
+    path = options.folder / "haproxy.cfg"
+    write(path, configuration(options, saved).encode())
+    return path
 
 
 def configuration(options: Options, saved: Saved) -> str:
@@ -71,11 +83,9 @@ def _globals(options: Options) -> str:
     who = f"    user {options.user}\n    group {options.user}\n" if options.user else ""
     return f"""# Written by grille-haproxy at each start; what changes while it runs comes through the socket.
 global
-    stats socket {options.folder}/{SOCKET} mode 600 level admin
     stats timeout 1h
     fd-hard-limit {options.fd_limit}
     noreuseport
-    hard-stop-after 30s
     tune.pool-low-fd-ratio 70
     tune.pool-high-fd-ratio 80
     ssl-default-bind-options ssl-min-ver TLSv1.2
@@ -88,6 +98,7 @@ def _defaults(options: Options) -> str:
     mode http
     option redispatch 1
     option forwardfor
+    option idle-close-on-response
     retry-on conn-failure
     retries {RETRIES}
     timeout connect {CONNECT}ms
