@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import resource
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ USER = "haproxy"
 MOST_FDS = 200_000
 CAP_SETGID, CAP_SETUID = 6, 7
 SETTING = "setting"  # the code of an error that another state would not mend
-FIRST_POOLS = {"http": 200, "zip": 20, "t300": 20, "t3600": 50, "t86400": 20}  # until the daemon says how many
+FIRST_POOLS = {"http": 200, "zip": 20, "t300": 20, "t3600": 50, "t86400": 20}
 
 
 def lay(settings: Settings, *, empty: bool) -> str:
@@ -34,28 +35,33 @@ def lay(settings: Settings, *, empty: bool) -> str:
     from .. import render, saved
 
     try:
-        wanted = options(settings)
+        wanted, first = options(settings), pools(settings)
     except InvalidValue as error:
         raise InvalidValue(error.message, remedy=error.remedy, code=SETTING) from None
     wanted.folder.mkdir(parents=True, exist_ok=True)
-    return str(render.lay(wanted, saved.Saved() if empty else saved.load(wanted.folder)))
+    state = saved.Saved() if empty else saved.load(wanted.folder)
+    if not state.structure.pools:
+        state = replace(state, structure=replace(state.structure, pools=first))
+    return str(render.lay(wanted, state))
 
 
 def options(settings: Settings) -> Options:
     """The options that the settings and this process's limits give; raises InvalidValue."""
-    from ..pool import CLASSES
     from ..render import Options
 
-    pools = {**FIRST_POOLS, "http": settings.integer("ROUTER_POOL", FIRST_POOLS["http"])}
     return Options(
         folder=Path(settings.text("DATA", DATA)),
         bind=tuple(settings.words("ROUTER_BIND", "*")),
         http_port=settings.integer("ROUTER_HTTP_PORT", 80),
         https_port=settings.integer("ROUTER_HTTPS_PORT", 443),
-        pools=tuple((name, pools[name]) for name in CLASSES),
         fd_limit=fd_limit(),
         user=user(),
     )
+
+
+def pools(settings: Settings) -> dict[str, int]:
+    """Backends by class until the daemon says how many; raises InvalidValue."""
+    return {**FIRST_POOLS, "http": max(1, settings.integer("ROUTER_POOL", FIRST_POOLS["http"]))}
 
 
 def fd_limit() -> int:

@@ -103,8 +103,8 @@ class Supervisor:
             log.error("HAProxy does not start, trying again", error=str(error), pause=pause)
             self._due = time.monotonic() + pause
 
-    def _hand_over(self, reason: str) -> dict[str, Any]:
-        """Let a new HAProxy take over; what is to be answered."""
+    def _hand_over(self, reason: str, *, keep: bool = False) -> dict[str, Any]:
+        """Let a new HAProxy take over; what is to be answered. ``keep``: as of ``HAProxy.leave``."""
         began, old = time.monotonic(), self._current
         if old is None or old.ended():
             return {"ok": False, "error": "HAProxy does not run at present; it is being started"}
@@ -114,7 +114,7 @@ class Supervisor:
             log.error("hand-over failed, HAProxy goes on as before", reason=reason, error=str(error))
             return {"ok": False, "error": str(error)}
         self._old.append(old)
-        old.leave()
+        old.leave(keep=keep)
         self._serve(fresh)
         self._handovers, self._reason = self._handovers + 1, reason
         seconds = round(time.monotonic() - began, 3)
@@ -123,7 +123,7 @@ class Supervisor:
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if request.get("do") == "handover":
-            return self._hand_over(str(request.get("reason", "")))
+            return self._hand_over(str(request.get("reason", "")), keep=request.get("keep") is True)
         if request.get("do") == "status":
             return self._status()
         if request.get("do") == "sessions":

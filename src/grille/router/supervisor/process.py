@@ -35,7 +35,7 @@ class HAProxy:
         self.socket, self.pid, self.started = socket, self._process.pid, time.time()
         self.alert = ""  # the first of what it complained of
         self.left = 0.0  # when it was told to stop softly
-        self._line: runtime.Line | None = None
+        self._line: runtime.Observer | None = None
         self._rest = b""
 
     def ended(self) -> bool:
@@ -70,25 +70,28 @@ class HAProxy:
         if words and (kind == "[ALERT]" or not self.left):  # it names each proxy as it stops
             log.write(KINDS.get(kind, "info"), "HAProxy says", text=words, pid=self.pid)
 
-    def leave(self) -> None:
-        """Tell it to take no new connection, and to end after its last; it is asked on while it does."""
+    def leave(self, *, keep: bool = False) -> None:
+        """Tell it to take no new connection, and to end after its last; it is asked on while it does.
+
+        Args:
+            keep: let others' connections to its command line stand as long as it has anything else.
+        """
         if self.left or self.ended():
             return
         with contextlib.suppress(OSError):
-            self._line = runtime.alone(self.socket)
+            self._line = runtime.Observer(self.socket)
+            if not keep:
+                self._line.end_others()
         self.left = time.time()
         self._process.send_signal(signal.SIGUSR1)
 
-    def look(self) -> int:
-        """The connections it has left, -1 when it does not say. At 0 it is let go."""
+    def look(self) -> None:
+        """See what it has left. When that is nothing but connections to its command line, these are closed."""
         with contextlib.suppress(OSError):
-            if self._line is not None:
-                count = runtime.number(self._line.ask("show info"), "CurrConns")
-                if not count:
-                    self._hang_up()  # our own connection is the last that keeps it
-                return count
+            if self._line is None or runtime.number(self._line.ask("show info"), "CurrConns"):
+                return
+            self._line.end_others()
         self._hang_up()
-        return -1
 
     def sessions(self) -> dict[str, int]:
         """The sessions left, by server; empty when it does not say."""

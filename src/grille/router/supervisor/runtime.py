@@ -42,17 +42,20 @@ class Line:
         self._socket.close()
 
 
-def alone(path: Path) -> Line:
-    """A connection to the process at ``path``, and the end of all others: who follows HAProxy is to find the next one.
+class Observer(Line):
+    """A connection that can tell itself from the others to the same process."""
 
-    Raises OSError.
-    """
-    with contextlib.closing(Line(path)) as first:
-        others = command_lines(first.ask("show sess"))
-        line = Line(path)
-    for each in others:
-        line.ask(f"shutdown session {each}")
-    return line
+    def __init__(self, path: Path) -> None:
+        with contextlib.closing(Line(path)) as other:
+            before = command_lines(other.ask("show sess"))
+            super().__init__(path)
+        self._own = set(command_lines(self.ask("show sess"))) - set(before)
+
+    def end_others(self) -> None:
+        """Close all other connections to the process's command line: who follows HAProxy is to find the next one."""
+        for each in command_lines(self.ask("show sess")):
+            if each not in self._own:
+                self.ask(f"shutdown session {each}")
 
 
 def command_lines(listed: str) -> list[str]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..cli import Cli
 
@@ -57,22 +58,41 @@ def list_file(folder: Path) -> str:
 
 async def ask(cli: Cli, folder: Path) -> Held:
     """What HAProxy holds in ``folder``'s ``certs``; raises Unavailable."""
-    lines, files, cas = await cli.run(
-        [f"show ssl crt-list -n {list_file(folder)}", "show ssl cert", "show ssl ca-file"]
-    )
+    lines, files, cas = await cli.run([_show_list(folder), "show ssl cert", "show ssl ca-file"])
     if not lines.startswith("#"):
         return Held()
     held = Held(tls=True, lines=parse_lines(lines), open=parse_open(files))
     ours = str(folder / "certs") + "/"
-    certificates = [name for name in parse_names(files) if name.startswith(ours) and name != f"{ours}default.pem"]
-    authorities = [name for name in parse_names(cas) if name.startswith(ours)]
-    details = await cli.run(
-        [*(f"show ssl cert {name}" for name in certificates), *(f"show ssl ca-file {name}" for name in authorities)]
-    )
-    prints = [frozenset(found.lower() for found in SHA1.findall(text)) for text in details]
-    held.files = {name: next(iter(found), "") for name, found in zip(certificates, prints, strict=False)}
-    held.cas = dict(zip(authorities, prints[len(certificates) :], strict=True))
+    names = [name for name in parse_names(files) + parse_names(cas) if name.startswith(ours)]
+    await _look(cli, held, [name for name in names if name != f"{ours}default.pem"])
     return held
+
+
+async def refresh(cli: Cli, folder: Path, held: Held, files: Iterable[str]) -> None:
+    """Look again at what was changed: the list, and ``files``, certificates or CAs. Raises Unavailable."""
+    (lines,) = await cli.run([_show_list(folder)])
+    held.lines = parse_lines(lines)
+    await _look(cli, held, list(files))
+
+
+async def _look(cli: Cli, held: Held, files: list[str]) -> None:
+    """Enter the fingerprints of ``files`` in ``held``; those that HAProxy does not have are taken out."""
+    details = await cli.run([f"show ssl {'ca-file' if is_ca(name) else 'cert'} {name}" for name in files])
+    for name, text in zip(files, details, strict=True):
+        prints = frozenset(found.lower() for found in SHA1.findall(text))
+        table: dict[str, Any] = held.cas if is_ca(name) else held.files
+        table.pop(name, None)
+        if prints:
+            table[name] = prints if is_ca(name) else next(iter(prints))
+
+
+def _show_list(folder: Path) -> str:
+    return f"show ssl crt-list -n {list_file(folder)}"
+
+
+def is_ca(file: str) -> bool:
+    """Whether ``file`` holds the CA of clients' certificates."""
+    return file.endswith(".ca")
 
 
 def parse_lines(text: str) -> list[Line]:

@@ -23,7 +23,7 @@ def ask(router: Router, line: str) -> dict[str, Any]:
         return answer
 
 
-async def do(router: Router, what: str, **more: str) -> dict[str, Any]:
+async def do(router: Router, what: str, **more: object) -> dict[str, Any]:
     """The supervisor's answer to a request, while this process goes on."""
     return await asyncio.to_thread(ask, router, json.dumps({"do": what, **more}))
 
@@ -45,18 +45,18 @@ class Client:
     def __init__(self, port: int, host: str, *, keep: bool) -> None:
         self._port, self._keep = port, keep
         how = "keep-alive" if keep else "close"
-        self._request = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: {how}\r\n\r\n".encode()
+        self._rest = f"HTTP/1.1\r\nHost: {host}\r\nConnection: {how}\r\n\r\n"
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self.sent = self.connections = 0
         self.failures: list[str] = []
 
-    async def once(self) -> int:
+    async def once(self, path: str = "/") -> int:
         """Send one request; the status. Raises OSError or IncompleteReadError."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
             self.connections += 1
         reader, writer = self._streams
-        writer.write(self._request)
+        writer.write(f"GET {path} {self._rest}".encode())
         await writer.drain()
         head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if ": " in line)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 
+import pytest
+
+from grille.router.supervisor import runtime
 from tests.services.router.conftest import Apps
 from tests.services.router.rig import Router, until
-from tests.services.router.supervisor.rig import Clients, ask, do
+from tests.services.router.supervisor.rig import Client, Clients, ask, do
 
 TIMES = 10
 
@@ -60,6 +64,20 @@ async def test_daemon_follows_to_the_new_process(router: Router, apps: Apps) -> 
     await router.deregister("app-web", "app")
     await router.acknowledged(await router.register("app-web", await apps("fresh")))
     assert {(await router.get("app.example"))[1] for _ in range(4)} == {"fresh"}
+
+
+async def test_connection_to_the_old_command_line_stands_while_it_is_of_use(router: Router, apps: Apps) -> None:
+    await routed(router, apps, delay=2.0)
+    await router.client.close()
+    with contextlib.closing(runtime.Line(router.folder / "haproxy-1.sock")) as kept:
+        request = asyncio.create_task(Client(router.http, "app.example", keep=False).once("/slow"))
+        await asyncio.sleep(0.3)
+        assert (await do(router, "handover", keep=True))["ok"]
+        assert runtime.number(kept.ask("show info"), "CurrConns") == 1
+        assert await request == 200
+        await until(lambda: ask(router, '{"do": "status"}')["old"] == [])
+        with pytest.raises(ConnectionError):
+            kept.ask("show info")
 
 
 async def test_hand_over_that_fails_changes_nothing(router: Router, apps: Apps) -> None:
