@@ -33,7 +33,7 @@ async def run(settings: Settings) -> None:
             mirror, publisher, saver, str(folder), str(folder / SOCKET), settings.number("ROUTER_DRAIN_MAX", 3600.0)
         )
         app = application(Tokens(settings.tokens))
-        api.attach(app, reconciler, publisher)
+        api.attach(app, reconciler, publisher, mirror)
         runner = await serve(app, settings.address, settings.integer("ROUTER_PORT", PORT))
         loops: dict[str, Loop] = {
             "mirror": mirror.run,

@@ -1,13 +1,17 @@
-"""Whose a backend or a server is, in the words of users: service, variant, app, process type, instance. Pure."""
+"""Whose a backend or a server is, in the words of users: service, variant, app, process type, host. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ...codec import decode
+from ...store import Entry
+from ...wire import keys
+from ...wire.errors import InvalidValue
 from ...wire.specs import Instance
 
-VARIANT = "~"  # what follows it in a variant's name tells it from the service's other variants
+MARK = "~"  # what follows it in a variant's name tells it from the service's other variants
 
 
 @dataclass(frozen=True)
@@ -27,30 +31,50 @@ class Subject:
 
 def split(name: str) -> tuple[str, str]:
     """The service, and what sets the variant called ``name`` apart: ``shop-web~h2c~c5`` → shop-web, h2c~c5."""
-    service, _, variant = name.partition(VARIANT)
+    service, _, variant = name.partition(MARK)
     return service, variant
 
 
 class Directory:
-    """Remembers app and process type of each service, also while the service has no instance."""
+    """Who is who by the store's entries; of a service without an instance, what its last one said."""
 
     def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, Instance | None]] = {}
         self._owners: dict[str, tuple[str, str]] = {}
-        self.hosts: dict[str, str] = {}
+        self._hosts: dict[tuple[str, str], str] = {}
 
-    def learn(self, services: Iterable[str], instances: Mapping[str, Instance]) -> None:
-        """Take in what is there now; services that are gone are forgotten.
+    def learn(self, entries: Mapping[str, Entry], variants: Iterable[str]) -> None:
+        """Take in what is there now. An entry is decoded once; what cannot be read is left out.
 
         Args:
-            services: names of the variants in use. instances: by id.
+            entries: those of ``keys.ROUTING``. variants: names of those in use; other services are forgotten.
         """
-        found = {one.service: (one.app, one.process) for one in instances.values()}
-        wanted = {split(name)[0] for name in services}
+        wanted = {split(name)[0] for name in variants}
+        fresh: dict[str, tuple[int, Instance | None]] = {}
+        for key, entry in entries.items():
+            if key.startswith(keys.SERVICES) and key.split("/")[1] in wanted:
+                known = self._seen.get(key)
+                fresh[key] = known if known and known[0] == entry.mod_revision else (entry.mod_revision, _read(entry))
+        self._seen = fresh
+        instances = [one for _, one in fresh.values() if one is not None]
+        found = {one.service: (one.app, one.process) for one in instances}
         self._owners = {name: found.get(name) or self._owners.get(name, ("", "")) for name in wanted}
-        self.hosts = {ident: one.host for ident, one in instances.items()}
+        self._hosts = {(one.service, one.id): one.host for one in instances}
 
     def subject(self, name: str) -> Subject:
         """Whose the variant called ``name`` is."""
         service, variant = split(name)
-        app, process = self._owners.get(service, ("", ""))
-        return Subject(service, variant, app, process)
+        return Subject(service, variant, *self._owners.get(service, ("", "")))
+
+    def host(self, service: str, ident: str) -> str:
+        """The host of an instance, empty when it is not known."""
+        return self._hosts.get((service, ident), "")
+
+
+def _read(entry: Entry) -> Instance | None:
+    if entry.key.endswith("/.settings"):
+        return None
+    try:
+        return decode(Instance, entry.value)
+    except InvalidValue:
+        return None

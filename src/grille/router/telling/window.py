@@ -1,35 +1,34 @@
-"""What the lines of the access log of a short while say of each app: how many, how fast, how many failed. Pure."""
+"""What the access log's lines of a short while say of each app: how many, how fast, how many failed. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from .line import Facts
+
 QUANTILES = (0.5, 0.9, 0.99)
+SECONDS = 60.0  # how far a window reaches back, if the ring's lines do
 
 
 @dataclass
 class Sample:
-    """Requests of one app (or route): their durations in ms, and how many were answered with 5xx or not at all."""
+    """Requests of one app or backend; durations in ms, of those that an instance answered or should have."""
 
-    durations: list[int] = field(default_factory=list)
+    requests: int = 0
     errors: int = 0
-
-    @property
-    def requests(self) -> int:
-        """How many requests there are."""
-        return len(self.durations)
+    durations: list[int] = field(default_factory=list)
 
     def quantiles(self) -> dict[float, float]:
-        """Seconds by QUANTILES; empty without a request."""
+        """Seconds by QUANTILES; empty when no duration is known."""
         ordered = sorted(self.durations)
         return {share: quantile(ordered, share) / 1000 for share in QUANTILES} if ordered else {}
 
 
 @dataclass(frozen=True)
 class Window:
-    """The samples of the ``seconds`` that the ring's lines reach back, at most as long as was asked for."""
+    """Samples by app (or whatever ``by`` gave), and the ``seconds`` that they are of."""
 
     seconds: float
     samples: dict[str, Sample]
@@ -40,19 +39,17 @@ def quantile(ordered: Sequence[int], share: float) -> int:
     return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
-def window(facts: Iterable[tuple[float, str, int, bool]], now: float, most: float) -> Window:
-    """The samples of the last ``most`` seconds before ``now``.
-
-    Args:
-        facts: time (seconds since the epoch), app, duration in ms (below 0: unknown, left out), whether it failed.
-    """
+def window(found: Iterable[Facts], now: float, by: Callable[[Facts], str], most: float = SECONDS) -> Window:
+    """The samples of the last ``most`` seconds before ``now``, or of as many as the oldest line is old."""
     samples: dict[str, Sample] = {}
     oldest = now
-    for time, app, duration, failed in facts:
-        oldest = min(oldest, time)
-        if not now - most <= time or duration < 0:
+    for one in found:
+        oldest = min(oldest, one.time)
+        if one.time < now - most:
             continue
-        sample = samples.setdefault(app, Sample())
-        sample.durations.append(duration)
-        sample.errors += failed
+        sample = samples.setdefault(by(one), Sample())
+        sample.requests += 1
+        sample.errors += one.failed
+        if one.duration >= 0:
+            sample.durations.append(one.duration)
     return Window(min(most, max(1.0, now - oldest)), samples)
