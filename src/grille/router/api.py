@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from aiohttp import web
@@ -14,22 +15,29 @@ from .model import Actual
 from .pool import WAIT
 from .publish import Publisher
 from .reconcile import Reconciler
-from .telling import pages, state
+from .telling import leads, pages, state
 
 
-def attach(app: web.Application, reconciler: Reconciler, publisher: Publisher, mirror: Mirror) -> None:
-    """Add the routes of the API to ``app``."""
-    telling = pages.attach(
-        app,
-        pages.Source(
-            folder=Path(reconciler.folder),
-            socket=reconciler.socket,
-            services=lambda: reconciler.actual.services,
-            routes=lambda: _backends(reconciler.actual),
-            entries=lambda: mirror.entries,
-        ),
+def attach(
+    app: web.Application,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    mirror: Mirror,
+    silent: Callable[[], Iterable[str]] = tuple,
+) -> None:
+    """Add the routes of the API to ``app``.
+
+    Args:
+        silent: gives the hosts that do not answer.
+    """
+    source = pages.Source(
+        folder=Path(reconciler.folder),
+        socket=reconciler.socket,
+        services=lambda: reconciler.actual.services,
+        routes=lambda: leads.addresses(_maps(reconciler.actual)),
+        entries=lambda: mirror.entries,
     )
-    own = Pages(reconciler, publisher, telling)
+    own = Pages(reconciler, publisher, pages.attach(app, source), silent)
     app.router.add_get("/status", needs("read")(own.status))
     app.router.add_get("/routes", needs("read")(own.routes))
 
@@ -37,8 +45,11 @@ def attach(app: web.Application, reconciler: Reconciler, publisher: Publisher, m
 class Pages:
     """The handlers."""
 
-    def __init__(self, reconciler: Reconciler, publisher: Publisher, telling: pages.Pages) -> None:
-        self._reconciler, self._publisher, self._telling = reconciler, publisher, telling
+    def __init__(
+        self, reconciler: Reconciler, publisher: Publisher, telling: pages.Pages, silent: Callable[[], Iterable[str]]
+    ) -> None:
+        self._reconciler, self._publisher = reconciler, publisher
+        self._telling, self._silent = telling, silent
 
     async def status(self, request: web.Request) -> web.Response:
         """``GET /status``: the daemon's view; ``connected`` false while HAProxy is away."""
@@ -49,37 +60,36 @@ class Pages:
                 pid=actual.pid,
                 version=actual.version,
                 started=actual.started,
-                routes=len(actual.routes),
+                routes=sum(len(actual.maps[name]) for name in ("routes", "tcp", "sni")),
                 services=actual.services,
                 backends=actual.backends,
                 drains=report.drains if report else {},
-                unplaced=self._reconciler.unplaced,
-                refused=self._reconciler.desired.refused,
+                unplaced=sorted(self._reconciler.unplaced),
+                refused=report.refused if report else self._reconciler.table.refused,
+                handovers=self._reconciler.handovers.count,
+                handover=self._reconciler.handovers.reason,
+                silent=self._silent(),
                 followers=self._telling.followers,
             )
         )
 
     async def routes(self, request: web.Request) -> web.Response:
-        """``GET /routes``: each route, its service, and its servers, asked from HAProxy now."""
+        """``GET /routes``: every address, where it leads to, and the servers there, asked from HAProxy now."""
         cli = await Cli.open(self._reconciler.socket)
         try:
             actual = await edge.ask(cli, self._reconciler.folder)
         finally:
             cli.close()
-        return answer({"routes": [_route(actual, key, service) for key, service in sorted(actual.routes.items())]})
+        servers = {
+            at: {
+                name: {"address": str(server.endpoint), "mode": server.mode, "weight": server.weight}
+                for name, server in each.items()
+                if name != WAIT
+            }
+            for at, each in actual.backends.items()
+        }
+        return answer({"routes": leads.shown(_maps(actual), servers)})
 
 
-def _backends(actual: Actual) -> dict[str, str]:
-    """Each route's backend, empty while its service has none."""
-    return {key: actual.services.get(service, "") for key, service in actual.routes.items()}
-
-
-def _route(actual: Actual, key: str, service: str) -> dict[str, object]:
-    host, _, path = key.partition("/")
-    backend = actual.services.get(service, "")
-    servers = {
-        name: {"address": str(server.endpoint), "mode": server.mode}
-        for name, server in actual.backends.get(backend, {}).items()
-        if name != WAIT
-    }
-    return {"host": host, "path": f"/{path.rstrip('/')}", "service": service, "backend": backend, "servers": servers}
+def _maps(actual: Actual) -> leads.Maps:
+    return {str(name): table for name, table in actual.maps.items()}

@@ -64,7 +64,7 @@ class Teller:
         self._folder = tempfile.TemporaryDirectory(prefix="gt-", dir="/tmp")
         self.folder = Path(self._folder.name)
         self.services = {"shop-web": "http-00000", "blog-web~h2c": "http-00001"}
-        self.routes = {"shop.example/": "http-00000", "blog.example/": "http-00001"}
+        self.routes = {"shop.example/": ["http-00000"], "blog.example/": ["http-00001"]}
         self.shop = App("shop", delay=3.0)
         self.port, self.api = free_port(), free_port()
         self.haproxy: subprocess.Popen[bytes] | None = None

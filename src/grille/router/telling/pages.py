@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,14 @@ class Source:
 
     Args:
         folder: HAProxy's. socket: its command line.
-        services: gives variant to backend. routes: gives ``host/path/`` to backend. entries: gives ``keys.ROUTING``'s.
+        services: gives variant to backend. routes: gives each address to its backends.
+        entries: gives those of ``keys.ROUTING``.
     """
 
     folder: Path
     socket: str
     services: Callable[[], Mapping[str, str]]
-    routes: Callable[[], Mapping[str, str]]
+    routes: Callable[[], Mapping[str, Sequence[str]]]
     entries: Callable[[], Mapping[str, Entry]]
 
 

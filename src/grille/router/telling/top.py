@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...wire.busy import MOST_ROUTES, Busy
 from ..stats import Row, number
@@ -15,16 +15,22 @@ NOTHING = Sample()
 
 
 def busy(
-    before: Look, now: Look, services: Mapping[str, str], routes: Mapping[str, str], window: Window, names: Directory
+    before: Look,
+    now: Look,
+    services: Mapping[str, str],
+    routes: Mapping[str, Sequence[str]],
+    window: Window,
+    names: Directory,
 ) -> list[Busy]:
     """All variants in use.
 
     Args:
-        services: variant to backend. routes: ``host/path/`` to backend. window: samples by backend.
+        services: variant to backend. routes: each address to its backends. window: samples by backend.
     """
     leading: dict[str, list[str]] = {}
-    for key, backend in sorted(routes.items()):
-        leading.setdefault(backend, []).append(key)
+    for address, backends in sorted(routes.items()):
+        for backend in backends:
+            leading.setdefault(backend, []).append(address)
     seconds = max(0.1, now.time - before.time)
     found = []
     for variant, backend in services.items():
