@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,7 +13,6 @@ from aiohttp import web
 
 from grille.codec import encode
 from grille.router import access_format
-from grille.router.haproxy import binary
 from grille.router.telling import exporter, pages
 from grille.service.http import application
 from grille.service.tokens import Tokens
@@ -21,6 +22,7 @@ from grille.wire.specs import Instance
 from tests.services.router.rig import App, until
 from tests.support.etcd import free_port
 
+HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin") or "haproxy"
 CONFIGURATION = """global
     stats socket {folder}/haproxy.sock mode 600 level admin
     stats timeout 1h
@@ -104,7 +106,7 @@ class Teller:
         path.write_text(text)
         log = self.folder / "haproxy.log"
         with open(log, "ab") as file:
-            self.haproxy = subprocess.Popen([binary(), "-db", "-f", str(path)], stderr=file)
+            self.haproxy = subprocess.Popen([HAPROXY, "-db", "-f", str(path)], stderr=file)
         await until(lambda: (self.folder / exporter.SOCKET).exists() and self.haproxy.poll() is None)
 
     def kill(self) -> None:
