@@ -20,6 +20,7 @@ from grille.store import Entry
 from grille.wire import keys
 from grille.wire.specs import Instance
 from tests.services.router.rig import App, until
+from tests.support.daemon import lay_tokens
 from tests.support.etcd import free_port
 
 HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin:/usr/local/sbin") or "haproxy"
@@ -75,9 +76,7 @@ class Teller:
     async def start(self) -> Teller:
         await self.shop.start()
         await self.start_haproxy()
-        (self.folder / "tokens").mkdir()
-        (self.folder / "tokens" / "read").write_text("secret")
-        app = application(Tokens(str(self.folder / "tokens")))
+        app = application(Tokens(str(lay_tokens(self.folder / "tokens"))))
         source = pages.Source(
             self.folder,
             str(self.folder / "haproxy.sock"),
@@ -142,7 +141,7 @@ class Teller:
             await answer.read()
             return answer.status
 
-    def ask(self, path: str, token: str = "secret") -> aiohttp.client._RequestContextManager:
+    def ask(self, path: str, token: str = "read-token") -> aiohttp.client._RequestContextManager:
         return self.client.get(f"http://127.0.0.1:{self.api}{path}", headers={"Authorization": f"Bearer {token}"})
 
     async def text(self, path: str) -> str:
