@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .. import access_format
 from ..pool import WAIT
 
 STREAM = "router"
 NOBODY = ("<NOSRV>", "-", WAIT)  # what stands for the server where no instance answered
-APP = access_format.NAMES.index("app")
+APP, _ACCEPTED, _TOTAL, _BACKEND, _SERVER, _STATUS, _STATE = map(
+    access_format.NAMES.index, ("app", "accepted", "total", "backend", "server", "status", "state")
+)  # from accepted to total all words are times
+_LAST = len(access_format.NAMES) - 1
 OWN_ERRORS = {
     400: "bad_request",
     403: "client_certificate_required",
@@ -24,8 +27,7 @@ OF_INSTANCES = {502: "bad_gateway", 503: "app_unavailable", 504: "app_timeout"}
 MOST_PATH = 1000  # characters shown
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is counted of one request.
 
     Args:
@@ -50,20 +52,20 @@ def of_app(lines: Iterable[str], app: str) -> Iterator[str]:
 
 
 def facts(line: str) -> Facts | None:
-    """What ``line`` says; None for what is no whole line."""
-    words = access_format.split(line)
-    if words is None or words["kind"] not in ("http", "tcp"):
+    """What ``line`` says; None for what is no whole line. Tens of thousands are read so: it takes words by number."""
+    words = line.split(" ", _LAST)
+    if len(words) <= _LAST or words[0] not in ("http", "tcp"):
         return None
-    times = [_ms(words[name]) for name in ("queue", "connect", "response")]
-    duration = sum(max(0, time) for time in times) if min(times) >= 0 else _ms(words["total"])
-    if words["kind"] == "tcp":
-        duration = _ms(words["connect"])
-    answered = words["server"] not in NOBODY[:2]
-    left = words["state"].startswith("C")
-    status = _ms(words["status"])
-    failed = not left and (status >= 500 or status < 0 if words["kind"] == "http" else _refused(words))
-    app = "" if words["app"] == "-" else words["app"]
-    return Facts(_end(words), app, words["backend"], duration if answered else -1, failed)
+    state, http = words[_STATE], words[0] == "http"
+    came, handshake, idle, _, queue, connect, response, total = map(_ms, words[_ACCEPTED : _TOTAL + 1])
+    ended = came + max(0, total) + (max(0, handshake) + max(0, idle) if http else 0)
+    duration = queue + connect + response if min(queue, connect, response) >= 0 else total
+    if words[_SERVER] in NOBODY[:2]:
+        duration = -1
+    status = _ms(words[_STATUS])
+    failed = not state.startswith("C") and (not 0 <= status < 500 if http else state[1:2] in ("C", "Q"))
+    app = "" if words[APP] == "-" else words[APP]
+    return Facts(ended / 1000, app, words[_BACKEND], duration if http else connect, failed)
 
 
 def shown(line: str) -> dict[str, object] | None:

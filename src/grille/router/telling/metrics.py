@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import generate_latest
+from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily, Metric
 
 from ..stats import Row, number
 from .ledger import CLASSES, Counts, Key
@@ -35,6 +36,24 @@ _INSTANCE_GAUGES = (
     ("instance_queue", "Requests waiting for a free place", "qcur"),
 )
 _INSTANCE_ERRORS = (("connect", "econ"), ("response", "eresp"), ("check", "chkfail"))
+
+
+def exposition(look: Look, window: Window | None, directory: Directory, instances: bool) -> bytes:
+    """All of it in Prometheus' text format 0.0.4; without ``window`` what the access log says is left out."""
+    registry = CollectorRegistry(auto_describe=False)
+    found = [*families(look, directory, instances), *(latencies(window) if window is not None else ())]
+    registry.register(_Once(found))
+    return generate_latest(registry)
+
+
+class _Once:
+    """Metrics that were collected already."""
+
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        return self._found
 
 
 def families(look: Look, directory: Directory, instances: bool = True) -> Iterator[Metric]:

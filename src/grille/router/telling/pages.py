@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
-from prometheus_client import generate_latest
-from prometheus_client.core import CollectorRegistry, Metric
 
 from ...service.http import answer, needs, whole
 from ...store import Entry
@@ -74,13 +72,13 @@ class Pages:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus' text format; ``?instances=0`` leaves out what is of single instances."""
-        look = await self._looker.look()
-        self._learn()
-        instances = request.query.get("instances", "1") != "0"
-        found = [*metrics.families(look, self._directory, instances)]
+        look, window = await self._looker.look(), None
         with contextlib.suppress(Unavailable):  # the counters are worth having without
-            found += metrics.latencies((await self._ring.windows())[0])
-        return web.Response(body=await asyncio.to_thread(_exposed, found), headers=TEXT)
+            window = (await self._ring.windows())[0]
+        instances = request.query.get("instances", "1") != "0"
+        await self._learn()
+        body = await asyncio.to_thread(metrics.exposition, look, window, self._directory, instances)
+        return web.Response(body=body, headers=TEXT)
 
     async def haproxy(self, request: web.Request) -> web.StreamResponse:
         """What HAProxy's own exporter says, with its own parameters (``scope``, ``no-maint``)."""
@@ -97,7 +95,7 @@ class Pages:
         by = check_order(request.query.get("by", "requests"))
         limit = whole(request, "limit", 20, MOST_ROWS)
         before, now = await self._looker.pair()
-        self._learn()
+        await self._learn()
         window = await self._by_backend()
         rows = busy(before, now, self._source.services(), self._source.routes(), window, self._directory)
         return answer(
@@ -144,8 +142,8 @@ class Pages:
         except Unavailable:
             return Window(1.0, {})
 
-    def _learn(self) -> None:
-        self._directory.learn(self._source.entries(), self._source.services())
+    async def _learn(self) -> None:
+        await asyncio.to_thread(self._directory.learn, dict(self._source.entries()), list(self._source.services()))
 
 
 def _json_lines(lines: Iterable[Mapping[str, object]], missed: int = 0) -> bytes:
@@ -154,19 +152,3 @@ def _json_lines(lines: Iterable[Mapping[str, object]], missed: int = 0) -> bytes
         time = found[-1]["time"] if found else 0.0
         found.append({"time": time, "stream": STREAM, "text": f"{missed} lines left out: they came faster than read"})
     return "".join(f"{json.dumps(line)}\n" for line in found).encode()
-
-
-def _exposed(found: list[Metric]) -> bytes:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(found))
-    return generate_latest(registry)
-
-
-class _Once:
-    """Metrics that were collected already."""
-
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
-
-    def collect(self) -> Iterable[Metric]:
-        return self._found

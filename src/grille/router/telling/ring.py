@@ -53,8 +53,9 @@ def _tail(lines: list[str], app: str, most: int) -> tuple[list[dict[str, object]
 
 
 def _windows(lines: list[str]) -> tuple[Window, Window]:
+    now = time.time()
     found = [one for one in map(facts, lines) if one is not None]
-    return window(found, time.time(), _app), window(found, time.time(), _backend)
+    return window(found, now, _app), window(found, now, _backend)
 
 
 def _app(one: Facts) -> str:
