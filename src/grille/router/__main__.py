@@ -16,8 +16,8 @@ from . import api
 from .acme.worker import Worker
 from .publish import Publisher
 from .reconcile import Reconciler
-from .render import SOCKET
-from .saved import Saver
+from .silence import Silence
+from .tls.keeper import Certificates
 
 PORT = 7414
 DATA = "/var/lib/grille/router"
@@ -30,19 +30,21 @@ async def run(settings: Settings) -> None:
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:
         mirror = Mirror(store, *keys.ROUTING, grace=USUAL_GRACE)
         publisher = Publisher(store, settings.host)
-        saver = Saver(folder)
-        reconciler = Reconciler(
-            mirror, publisher, saver, str(folder), str(folder / SOCKET), settings.number("ROUTER_DRAIN_MAX", 3600.0)
-        )
+        keyring = Keyring(settings.text("CONFIG_KEYS", KEYS_FILE))
+        certificates = Certificates(folder, keyring)
+        reconciler = Reconciler(mirror, publisher, certificates, folder, settings.number("ROUTER_DRAIN_MAX", 3600.0))
+        silence = Silence(reconciler)
         app = application(Tokens(settings.tokens))
-        api.attach(app, reconciler, publisher)
+        api.attach(app, reconciler, publisher, mirror, lambda: silence.silent)
         runner = await serve(app, settings.address, settings.integer("ROUTER_PORT", PORT))
         loops: dict[str, Loop] = {
             "mirror": mirror.run,
             "reconcile": reconciler.run,
             "publish": publisher.run,
-            "save": saver.run,
-            "acme": Worker(store, settings.host, Keyring(settings.text("CONFIG_KEYS", KEYS_FILE))).run,
+            "save": reconciler.saver.run,
+            "silence": silence.run,
+            "acme": Worker(store, settings.host, keyring).run,
+            "ocsp": certificates.staples.run,
         }
         try:
             await run_loops(loops)

@@ -60,23 +60,48 @@ def list_file(folder: Path) -> str:
 
 async def ask(cli: Cli, folder: Path) -> Held:
     """What HAProxy holds in ``folder``'s ``certs``; raises Unavailable."""
-    lines, files, cas = await cli.run(
-        [f"show ssl crt-list -n {list_file(folder)}", "show ssl cert", "show ssl ca-file"]
-    )
-    if not lines.startswith("#"):
-        return Held()
-    held = Held(tls=True, lines=parse_lines(lines), open=parse_open(files))
-    ours = str(folder / "certs") + "/"
-    certificates = [name for name in parse_names(files) if name.startswith(ours) and name != f"{ours}default.pem"]
-    authorities = [name for name in parse_names(cas) if name.startswith(ours)]
-    details = await cli.run(
-        [*(f"show ssl cert {name}" for name in certificates), *(f"show ssl ca-file {name}" for name in authorities)]
-    )
-    prints = [frozenset(found.lower() for found in SHA1.findall(text)) for text in details]
-    held.files = {name: next(iter(found), "") for name, found in zip(certificates, prints, strict=False)}
-    held.stapled = {name for name, text in zip(certificates, details, strict=False) if STAPLED.search(text)}
-    held.cas = dict(zip(authorities, prints[len(certificates) :], strict=True))
+    held = Held()
+    await refresh(cli, folder, held, None)
     return held
+
+
+async def refresh(cli: Cli, folder: Path, held: Held, files: Iterable[str] | None) -> None:
+    """Look again at what was changed: the list, and ``files``, certificates or CAs (None: all). Raises Unavailable."""
+    lines, certificates, cas = await cli.run([_show_list(folder), "show ssl cert", "show ssl ca-file"])
+    if not lines.startswith("#"):
+        return
+    held.tls, held.lines, held.open = True, parse_lines(lines), parse_open(certificates)
+    ours = str(folder / "certs") + "/"
+    there = {name for name in parse_names(certificates) + parse_names(cas) if name.startswith(ours)}
+    there.discard(f"{ours}default.pem")
+    wanted = sorted(there) if files is None else sorted(set(files))
+    await _look(cli, held, [name for name in wanted if name in there])
+    for name in set(wanted) - there:
+        held.files.pop(name, None)
+        held.cas.pop(name, None)
+
+
+async def _look(cli: Cli, held: Held, files: list[str]) -> None:
+    """Enter the fingerprints of ``files``, which HAProxy has, in ``held``; one that is empty yet has none."""
+    details = await cli.run([f"show ssl {'ca-file' if is_ca(name) else 'cert'} {name}" for name in files])
+    for name, text in zip(files, details, strict=True):
+        prints = frozenset(found.lower() for found in SHA1.findall(text))
+        if is_ca(name):
+            held.cas[name] = prints
+            continue
+        held.files[name] = next(iter(prints), "")
+        held.stapled.discard(name)
+        if STAPLED.search(text):
+            held.stapled.add(name)
+
+
+def _show_list(folder: Path) -> str:
+    return f"show ssl crt-list -n {list_file(folder)}"
+
+
+def is_ca(file: str) -> bool:
+    """Whether ``file`` holds the CA of clients' certificates."""
+    return file.endswith(".ca")
 
 
 def parse_lines(text: str) -> list[Line]:

@@ -16,7 +16,7 @@ from ...wire import keys
 from ..cli import Cli
 from . import disk, plan
 from .claims import Claims, settle
-from .held import Held, ask, list_file
+from .held import Held, ask, list_file, refresh
 from .ocsp import Answer
 from .plan import Step, Wanted
 from .records import Records
@@ -94,10 +94,9 @@ class Certificates:
         self._due = False
         self._decide()
         if self._held.tls:
-            changed = await self._put(cli, now)
-            changed |= await self._remove(cli)
-            if changed:
-                self._held = await ask(cli, self._folder)
+            touched = await self._put(cli, now) | await self._remove(cli)
+            if touched:
+                await refresh(cli, self._folder, self._held, touched)
             await self._staple(cli)
             await self._sweep()
         self._tell()
@@ -126,8 +125,8 @@ class Certificates:
                 self._wanted[file] = Wanted(found, file, plan.ca_of(file) if found.ca else "", domains)
         self._refusals = {file: each for file, each in self._refusals.items() if file in self._wanted}
 
-    async def _put(self, cli: Cli, now: float) -> bool:
-        """Give HAProxy, then the disk, what is new; whether there was anything."""
+    async def _put(self, cli: Cli, now: float) -> set[str]:
+        """Give HAProxy, then the disk, what is new; the files that it was about."""
         waiting = {file for file, each in self._refusals.items() if each.again > now}
         ready = [each for file, each in self._wanted.items() if file not in waiting]
         wrong = {
@@ -141,19 +140,19 @@ class Certificates:
         for each in ready:
             self._note(each.file, refused.get(each.file, ""), now)
         await self._lay({path: text for path, (file, text) in wrong.items() if file not in refused})
-        return bool(steps)
+        return {path for step in steps for path in self._wanted[step.file].files()}
 
     async def _lay(self, files: dict[str, str]) -> None:
         if files:
             await asyncio.to_thread(disk.write_all, files)
             self._disk |= {path: disk.digest(text) for path, text in files.items()}
 
-    async def _remove(self, cli: Cli) -> bool:
-        """Take away what is no longer wanted; whether there was anything."""
+    async def _remove(self, cli: Cli) -> set[str]:
+        """Take away what is no longer wanted; the files that it was about."""
         steps = plan.removals(self._wanted, self._held, self._kept(), self._list)
         for file, said in (await self._run(cli, steps)).items():
             log.warning("HAProxy keeps a certificate", file=file, answer=said)
-        return bool(steps)
+        return {step.file for step in steps}
 
     def _answers(self) -> dict[str, Answer]:
         """The OCSP answers that HAProxy does not have yet, by file: those that are about what it holds."""
