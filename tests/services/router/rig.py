@@ -59,6 +59,7 @@ class Router:
         self.store = store
         self._folder = tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp")
         self.folder = Path(self._folder.name)
+        self.folder.chmod(0o711)  # HAProxy enters it as its own user
         self.http, self.https, self.api = free_port(), free_port(), free_port()
         tokens = self.folder / "tokens"
         tokens.mkdir()
