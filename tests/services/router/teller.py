@@ -13,7 +13,8 @@ from aiohttp import web
 
 from grille.codec import encode
 from grille.router import access_format
-from grille.router.telling import exporter, pages
+from grille.router.render import exporter
+from grille.router.telling import pages
 from grille.service.http import application
 from grille.service.tokens import Tokens
 from grille.store import Entry

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import aiohttp
 
 from ...wire.errors import Unavailable
+from ..render.exporter import PATH
 
-SOCKET = "exporter.sock"
-PATH = "/metrics"
 TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=3.0)
 CHUNK = 64 * 1024
-
-
-def section(folder: Path, defaults: str) -> str:
-    """The frontend of HAProxy's configuration that the exporter answers in.
-
-    Its socket is passed on to the next HAProxy in a hand-over like any other.
-
-    Args:
-        folder: the router's. defaults: the ``defaults`` section for HTTP to build on.
-    """
-    return f"""frontend exporter from {defaults}
-    bind unix@{folder}/{SOCKET} mode 600
-    http-request use-service prometheus-exporter if {{ path {PATH} }}
-    http-request return status 404
-"""
 
 
 async def chunks(socket: str, query: str) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from ...service.http import answer, needs, whole
 from ...store import Entry
 from ...wire.busy import check_order, ordered
 from ...wire.errors import InvalidValue, Unavailable
+from ..render.exporter import SOCKET
 from . import exporter, metrics
 from .follow import Follower, Hub
 from .line import STREAM, shown
@@ -83,7 +84,7 @@ class Pages:
     async def haproxy(self, request: web.Request) -> web.StreamResponse:
         """What HAProxy's own exporter says, with its own parameters (``scope``, ``no-maint``)."""
         response = web.StreamResponse(headers=TEXT)
-        pieces = exporter.chunks(str(self._source.folder / exporter.SOCKET), request.query_string)
+        pieces = exporter.chunks(str(self._source.folder / SOCKET), request.query_string)
         async for piece in pieces:
             if not response.prepared:
                 await response.prepare(request)
