@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from grille.codec import encode
-from grille.store.blocking import BlockingStore
+from grille.store import Store
 from grille.wire import keys
 from grille.wire.specs import Instance
 from tests.services.modules.rig import Grid
@@ -13,7 +13,7 @@ from tests.services.router.teller import Teller
 
 
 async def test_the_top_of_a_router(grid: Grid) -> None:
-    store, key = BlockingStore([grid.etcd.url]), keys.instance("router", "r1")
+    key = keys.instance("router", "r1")
     none = await asyncio.to_thread(grid.task, "grille_top_info")
     assert (none["changed"], none["services"], none["report"]) == (False, [], ["no route leads to a running service"])
 
@@ -21,7 +21,8 @@ async def test_the_top_of_a_router(grid: Grid) -> None:
     try:
         await router.start()
         await router.get("shop.example")
-        store.put(key, encode(Instance(id="r1", service="router", address="127.0.0.1", port=router.api)))
+        async with Store([grid.etcd.url]) as store:
+            await store.put(key, encode(Instance(id="r1", service="router", address="127.0.0.1", port=router.api)))
         found, wrong = await asyncio.to_thread(
             grid.tasks,
             ("grille_top_info", True, {"by": "latency", "limit": 1}),
@@ -35,4 +36,5 @@ async def test_the_top_of_a_router(grid: Grid) -> None:
         assert "blog-web~h2c" in shown.ok().out
     finally:
         await router.stop()
-        store.delete(key)
+        async with Store([grid.etcd.url]) as store:
+            await store.delete(key)
