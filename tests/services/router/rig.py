@@ -121,7 +121,11 @@ class Router:
 
     async def route(self, host: str, service: str, path: str = "/", *, created: float = 1.0) -> int:
         route = Route(
-            id=f"{host}{path}".replace("/", "-").strip("-"), host=host, service=service, path=path, created=created
+            id=f"{host}{path}".replace("/", "-").replace(".", "-").strip("-"),
+            host=host,
+            service=service,
+            path=path,
+            created=created,
         )
         return await self.store.put(keys.route(route.id), encode(route))
 
