@@ -79,9 +79,13 @@ async def index_routers(request: web.Request) -> web.Response:
 
 
 async def show_app_routing(request: web.Request) -> web.Response:
-    """Maintenance and pages of an app."""
-    name, records = await app_records(request)
-    return answer(_shown(context(request), present_routes.app_routing(records, name)))
+    """Maintenance and pages of an app; ``?wait=``: as for a route."""
+    here, wait = context(request), seconds(request, "wait", 0.0, MOST_WAIT)
+    name, _ = await app_records(request)
+    if wait:
+        key = keys.routing_app(name)
+        await _reflected(here, key, (await here.fresh()).revision(key), wait)
+    return answer(_shown(here, present_routes.app_routing(here.records, name)))
 
 
 async def put_app_routing(request: web.Request) -> web.Response:
