@@ -99,7 +99,8 @@ options:
         type: dict
   hsts:
     description:
-      - Seconds for which browsers are told to use HTTPS alone (C(Strict-Transport-Security)). The default is 0, for none.
+      - Seconds for which browsers are told to use HTTPS alone (C(Strict-Transport-Security)).
+      - The default is 0, for none.
     type: int
   first_byte_timeout:
     description: Seconds until the first byte of an answer. The default is 30.
