@@ -64,16 +64,18 @@ def _edge(settings: Settings) -> Edge:
     return Edge(
         http=settings.integer("ROUTER_HTTP_PORT", 80),
         https=settings.integer("ROUTER_HTTPS_PORT", 443),
-        tcp=_ports(settings.text("ROUTER_TCP_PORTS", TCP_PORTS)),
+        tcp=_ports(settings.given("ROUTER_TCP_PORTS", TCP_PORTS)),
         domain=settings.text("DOMAIN", "grille.localhost"),
     )
 
 
 def _ports(text: str) -> range:
+    if not text:
+        return range(0)
     first, _, last = text.partition("-")
     if first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
         return range(int(first), int(last) + 1)
-    raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy=f"use a range of ports, like {TCP_PORTS}")
+    raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy=f"use a range like {TCP_PORTS}, or nothing")
 
 
 def _limits(settings: Settings) -> Limits:

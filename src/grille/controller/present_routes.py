@@ -68,7 +68,7 @@ def routers(records: Records, edge: Edge, taken: dict[int, str]) -> dict[str, An
         for one in sorted(records.routers.values(), key=lambda one: one.id)
     ]
     named = {str(port): taken[port] for port in sorted(taken)}
-    ports = {"first": edge.tcp.start, "last": edge.tcp.stop - 1, "taken": named}
+    ports = {"first": min(edge.tcp, default=None), "last": max(edge.tcp, default=None), "taken": named}
     return {"routers": found, "revision": records.routed, "tcp": ports}
 
 

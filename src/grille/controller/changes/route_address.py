@@ -9,6 +9,7 @@ from ...wire.route_table import address, covers
 from ...wire.routing import Route
 from ..records import Records
 
+NO_PORTS = "set grille_router_tcp_ports in the inventory and run playbooks/site.yml"
 SHOWN = 3  # routes named in one warning
 
 
@@ -28,7 +29,7 @@ def check_port(route: Route, ports: range) -> None:
     if route.kind == "tcp" and route.port not in ports:
         raise InvalidValue(
             f"port {route.port} is not one of the routers'",
-            remedy=f"use {ports.start} to {ports.stop - 1}, or none to be given one",
+            remedy=f"use {ports.start} to {ports.stop - 1}, or none to be given one" if ports else NO_PORTS,
             code="invalid_port",
         )
 
@@ -47,8 +48,8 @@ def free_port(records: Records, ident: str, ports: range) -> int:
         if port not in used:
             return port
     raise Unprocessable(
-        f"all {len(ports)} ports for tcp routes are taken",
-        remedy="delete a tcp route, or widen grille_router_tcp_ports",
+        f"all {len(ports)} ports for tcp routes are taken" if ports else "routers take no connections of tcp routes",
+        remedy="delete a tcp route, or widen grille_router_tcp_ports" if ports else NO_PORTS,
         code="no_free_port",
     )
 
