@@ -1,0 +1,32 @@
+"""Instances that cost little: one HAProxy that listens on a port for each and answers with the number of the port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.router import processes
+
+
+@contextmanager
+def backends(folder: Path, address: str, ports: range, *, cores: str = "") -> Iterator[None]:
+    """Listen at ``address`` on all of ``ports`` for as long as the block lasts."""
+    path = folder / "backends.cfg"
+    path.write_text(f"""global
+    fd-hard-limit 20000
+    noreuseport
+defaults
+    mode http
+    timeout client 120s
+    timeout http-keep-alive 120s
+frontend instances
+    bind {address}:{ports[0]}-{ports[-1]}
+    http-request return status 200 content-type text/plain lf-string "%[dst_port]"
+""")
+    process = processes.start(["haproxy", "-db", "-f", str(path)], folder / "backends.log", cores=cores)
+    try:
+        processes.wait_port(ports[-1], address)
+        yield
+    finally:
+        processes.end(process)
