@@ -36,3 +36,11 @@ def backend_name(pool: str, number: int) -> str:
 def class_of(backend: str) -> str:
     """The class that a backend's name tells."""
     return backend.rpartition("-")[0]
+
+
+def server_options(*, h2c: bool, proxy: bool, concurrency: int, tcp: bool, weight: int) -> str:
+    """The options of a server, besides its address."""
+    options = [] if tcp else [SERVER_OPTIONS]
+    options += ["proto h2"] * h2c + ["send-proxy-v2"] * proxy
+    options += [f"maxconn {concurrency}"] * bool(concurrency)
+    return " ".join([*options, f"weight {weight}"])
