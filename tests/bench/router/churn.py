@@ -6,9 +6,9 @@ streams, and 20 TLS handshakes a second, first in quiet, then for ``--seconds`` 
 ``changes``): servers, weights, host routes, path routes, certificates, TCP routes. A new server listens before it is
 registered; one that leaves is stopped at once when the router says that it is drained (Grille), or 5 s after the
 reload that leaves it out, its streams let go on (peers: they do not say). Peers are reloaded at most twice a second
-with all changes since; HAProxy's closes idle connections with an answer (``idle-close-on-response``). nginx and Caddy have
-no TCP routes here, Caddy 2.6 has no weights: those changes are left out for them. Time to effect: from before a host
-route is put until a new connection gets an answer by it. Exits 1 when a request or stream of Grille's failed.
+with all changes since; HAProxy's closes idle connections with an answer (``idle-close-on-response``). nginx and Caddy
+have no TCP routes here, Caddy 2.6 has no weights: those changes are left out for them. Time to effect: from before a
+host route is put until a new connection gets an answer by it. Exits 1 when a request or stream of Grille's failed.
 """
 
 from __future__ import annotations

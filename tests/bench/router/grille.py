@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from grille.wire.routing import Route, RouterStatus
 from grille.wire.specs import Instance
 from tests.bench.router import pem, processes
 from tests.bench.router.world import Pem, Server, State
-from tests.support.daemon import ROOT, lay_tokens
+from tests.support.daemon import lay_tokens
 from tests.support.etcd import EtcdServer, free_port
 from tests.support.keys import lay_keys, new_key
 
@@ -53,7 +54,6 @@ class Grille:
         settings = {
             "HOST": HOST,
             "ETCD": etcd.url,
-            "DATA": str(folder),
             "TOKENS": str(lay_tokens(folder / "tokens")),
             "CONFIG_KEYS": str(folder / "config.keys"),
             "LOG_LEVEL": "warning",
@@ -65,7 +65,17 @@ class Grille:
             "ROUTER_POOL": str(pool),
         }
         self._environ = {f"GRILLE_{name}": value for name, value in settings.items()}
-        self._environ["PYTHONPATH"] = str(ROOT / "src")
+        self.data = folder
+        self.lives = 0
+        self.renew()
+        self._environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+
+    def renew(self) -> None:
+        """Let both processes start with an empty folder next time."""
+        self.lives += 1
+        self.data = self.folder / f"d{self.lives}"
+        self.data.mkdir(mode=0o755)
+        self._environ["GRILLE_DATA"] = str(self.data)
 
     def start_haproxy(self) -> None:
         """Start HAProxy, as its container does."""
@@ -129,6 +139,14 @@ class Grille:
             raise RuntimeError(f"router status is {self.status} after {timeout:g} s\n{self.logs()}") from None
         return self.status
 
+    async def ready(self) -> None:
+        """Until the router has published for the first time; raises RuntimeError, at once when a process has ended."""
+        while self.status is None:
+            for process in (self.haproxy, self.daemon):
+                if process is not None and process.poll() is not None:
+                    raise RuntimeError(f"a process of the router ended\n{self.logs()}")
+            await asyncio.sleep(0.01)
+
     def _heard(self) -> None:
         entry = self._mirror.entries.get(keys.router(HOST))
         self.status = decode(RouterStatus, entry.value) if entry else None
@@ -166,7 +184,7 @@ async def grille(folder: Path, *, pool: int = 1100, cores: str = "") -> AsyncIte
             try:
                 one.start_haproxy()
                 one.start_daemon()
-                await one.until(lambda status: True)
+                await one.ready()
                 yield one
             finally:
                 await one.close()

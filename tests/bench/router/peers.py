@@ -189,7 +189,7 @@ def _server(name: str, routes: list[Route], ports: Ports, pem: Path | None) -> s
 
 
 def caddy(state: State, ports: Ports) -> str:
-    """A configuration of Caddy, JSON: a route for the hosts of each app, as sites are. It has no weights (2.6) and no TCP routes."""
+    """A configuration of Caddy, JSON: a route for the hosts of each app, as sites are. No weights (2.6), no TCP."""
     hosts: dict[str, dict[str, str]] = {}
     for each in http_routes(state):
         hosts.setdefault(each.host, {})[each.path] = _backend(each)

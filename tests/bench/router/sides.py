@@ -122,14 +122,12 @@ class ReloadSide(Side):
         self.process: subprocess.Popen[bytes] | None = None
         self.reloads = 0
 
-    @property
-    def ports(self) -> peers.Ports:
-        """Where it listens."""
-        return peers.Ports(self.http, self.https, self.admin)
+    def ports(self, state: State) -> peers.Ports:
+        """Where it listens: for TLS only with certificates."""
+        return peers.Ports(self.http, self.https if state.certificates else 0, self.admin)
 
     async def start(self, state: State) -> None:
-        self._state = state.copy()
-        await asyncio.to_thread(self.launch)
+        await asyncio.to_thread(self.serve, state.copy())
         await asyncio.to_thread(processes.wait_port, self.http)
         self._later(self._run())
 
@@ -164,14 +162,11 @@ class ReloadSide(Side):
         await super().close()
         processes.end(self.process)
 
-    def launch(self) -> None:
-        """Start it with its state."""
-        self.process = processes.start(self.command(self._state), self.folder / f"{self.name}.log", environ=self.home)
-
-    @property
-    def home(self) -> dict[str, str]:
-        """What its environment has besides."""
-        return {"HOME": str(self.folder)}
+    def serve(self, state: State) -> None:
+        """Start it with ``state``."""
+        self._state = state
+        log = self.folder / f"{self.name.replace(' ', '-')}.log"
+        self.process = processes.start(self.command(state), log, environ={"HOME": str(self.folder)})
 
     @abstractmethod
     def command(self, state: State) -> list[str]:
@@ -193,11 +188,11 @@ class HaproxySide(ReloadSide):
 
     def command(self, state: State) -> list[str]:
         path = self.folder / "static.cfg"
-        path.write_text(peers.haproxy(state, self.folder, self.ports, reload=True))
+        path.write_text(peers.haproxy(state, self.folder, self.ports(state), reload=True))
         return ["haproxy", "-db", "-f", str(path)]
 
-    def launch(self) -> None:
-        super().launch()
+    def serve(self, state: State) -> None:
+        super().serve(state)
         assert self.process is not None
         self._all.append(self.process)
 
@@ -224,7 +219,7 @@ class NginxSide(ReloadSide):
 
     def command(self, state: State) -> list[str]:
         path = self.folder / "nginx.conf"
-        path.write_text(peers.nginx(state, self.folder, self.ports))
+        path.write_text(peers.nginx(state, self.folder, self.ports(state)))
         return ["nginx", "-c", str(path), "-e", str(self.folder / "nginx.error.log")]
 
     def reload(self, state: State) -> None:
@@ -241,11 +236,11 @@ class CaddySide(ReloadSide):
 
     def command(self, state: State) -> list[str]:
         path = self.folder / "caddy.json"
-        path.write_text(peers.caddy(state, self.ports))
+        path.write_text(peers.caddy(state, self.ports(state)))
         return ["caddy", "run", "--config", str(path)]
 
     def reload(self, state: State) -> None:
-        body = peers.caddy(state, self.ports).encode()
+        body = peers.caddy(state, self.ports(state)).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(f"http://127.0.0.1:{self.admin}/load", body, headers)
         with urllib.request.urlopen(request, timeout=60) as answer:

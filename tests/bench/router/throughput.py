@@ -1,8 +1,8 @@
 """What a request costs: Grille's router beside static configurations of HAProxy, nginx and Caddy, in one run.
 
 ``python -m tests.bench.router.throughput [--rounds 3] [--seconds 4] [--apps 1000] [--quick]``, from the root; wants two
-cores, ``wrk``, ``haproxy``, ``nginx`` and ``caddy`` (what is missing is left out). Each router runs on core 0, alone there
-and with one thread; wrk and the instances share core 1. Two cases: one app with 4 servers and 10 routes, and
+cores, ``wrk``, ``haproxy``, ``nginx`` and ``caddy`` (what is missing is left out). Each router runs on core 0, alone
+there and with one thread; wrk and the instances share core 1. Two cases: one app with 4 servers and 10 routes, and
 1,000 apps with 4 each and 10,000 routes, requests going to a host and path at random. In each round each router has its
 turn twice: 64 connections as fast as they can (requests/s, CPU per request), and 64 connections with pauses, about
 4,000 requests/s (p50, p99, CPU per request). Medians of the rounds; the ratios are to the first static row.
@@ -143,13 +143,11 @@ def report(apps: int, rows: list[Row]) -> str:
         each = row.figures()
         failed = sum(run.failed for run, _ in row.flat + row.paced)
         lines.append([row.name, *each, failed, each[1] / static[1], each[4] / static[4]])
-    print(
-        f"\n{apps:,} app{'s' if apps > 1 else ''}, {apps * 4:,} servers, {apps * 10:,} routes\n{table(lines)}",
-        flush=True,
-    )
+    what = f"{apps:,} app{'s' if apps > 1 else ''}"
+    print(f"\n{what}, {apps * 4:,} servers, {apps * 10:,} routes\n{table(lines)}", flush=True)
     ours = rows[0].figures()
     return (
-        f"{apps:,} app{'s' if apps > 1 else ''}: CPU {ours[1] / static[1]:.2f} (at 4,000/s {ours[2] / static[2]:.2f}),"
+        f"{what}: CPU {ours[1] / static[1]:.2f} (at 4,000/s {ours[2] / static[2]:.2f}),"
         f" p99 {ours[4] / static[4]:.2f} of static HAProxy's"
     )
 
