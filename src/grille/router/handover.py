@@ -73,7 +73,7 @@ class Handovers:
         log.warning("hand-over to another HAProxy", reason=reason)
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await _exchange(self._socket, {"do": "handover", "reason": reason})
+                answer = await _exchange(self._socket, {"do": "handover", "reason": reason, "keep": True})
         except (OSError, TimeoutError, ValueError) as error:
             answer = {"ok": False, "error": str(error) or f"no answer in {TIMEOUT:g} s"}
         if not answer.get("ok"):
@@ -84,7 +84,7 @@ class Handovers:
         return True
 
 
-async def _exchange(socket: Path, question: dict[str, str]) -> dict[str, object]:
+async def _exchange(socket: Path, question: dict[str, object]) -> dict[str, object]:
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         writer.write(json.dumps(question).encode() + b"\n")
