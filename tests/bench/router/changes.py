@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
-from grille.wire.routing import TCP_IDLE, Route, Target
+from grille.wire.route_rules import default_idle
+from grille.wire.routing import Route, Target
 from tests.bench.router.world import CREATED, DOMAIN, Pem, Server, State, World, host, service
 
 KINDS = ("server", "weight", "host route", "path route", "certificate", "tcp route")
 FEWEST, MOST = 3, 6  # servers of a service
 LIVE = 40  # routes or certificates of a kind that come and go
+BYTES = 15  # apps that TCP routes lead to: each needs a backend of the pool for its idle timeout
 SPLITS, SECURE = 10, 10  # routes with weights; hosts whose certificates are replaced under load
 
 
@@ -123,7 +125,7 @@ class Plan:
     def _tcp_route(self) -> Change:
         taken = {each.port for each in self.state.routes.values()}
         free = [port for port in self._tcp[1:] if port not in taken]
-        return self._come_or_go("tcp route", "tcp", lambda ident: _tcp_route(ident, free[0], self._any()))
+        return self._come_or_go("tcp route", "tcp", lambda ident: _tcp_route(ident, free[0], self._any(BYTES)))
 
     def _certificate(self) -> Change:
         if self._random.random() < 0.5:
@@ -141,8 +143,8 @@ class Plan:
         ident = f"{prefix}x{next(self._numbers)}"
         return Change(kind, ident, route=make(ident))
 
-    def _any(self) -> str:
-        return service(self._random.randrange(self.world.apps))
+    def _any(self, apps: int = 0) -> str:
+        return service(self._random.randrange(min(apps, self.world.apps) or self.world.apps))
 
 
 def secure_host(number: int) -> str:
@@ -160,5 +162,6 @@ def _route(ident: str, name: str, to: str) -> Route:
 
 
 def _tcp_route(ident: str, port: int, to: str) -> Route:
-    plain = Route(id=ident, host="", service=to, created=CREATED)
-    return replace(plain, kind="tcp", port=port, idle_timeout=float(TCP_IDLE[0]))
+    return Route(
+        id=ident, host="", service=to, created=CREATED, kind="tcp", port=port, idle_timeout=default_idle("tcp")
+    )

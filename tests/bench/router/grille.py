@@ -37,10 +37,12 @@ class Grille:
     Args:
         folder: scratch, with a short path: sockets are in it.
         pool: backends for services.
-        cores: where HAProxy runs; empty: anywhere.
+        cores: where HAProxy runs, and where the daemon does; empty: anywhere.
     """
 
-    def __init__(self, folder: Path, etcd: EtcdServer, store: Store, *, pool: int = 1100, cores: str = "") -> None:
+    def __init__(
+        self, folder: Path, etcd: EtcdServer, store: Store, *, pool: int = 1100, cores: tuple[str, str] = ("", "")
+    ) -> None:
         self.folder, self.etcd, self.store, self._cores = folder, etcd, store, cores
         self.http, self.https, self.api, self.tcp = free_port(), free_port(), free_port(), tcp_range()
         self._keyring = Keyring(str(lay_keys(folder / "config.keys", new_key("k1"))))
@@ -81,12 +83,13 @@ class Grille:
         """Start HAProxy, as its container does."""
         command = [sys.executable, "-m", "grille.router.haproxy"]
         log = self.folder / "haproxy.log"
-        self.haproxy = processes.start(command, log, cores=self._cores, environ=self._environ)
+        self.haproxy = processes.start(command, log, cores=self._cores[0], environ=self._environ)
 
     def start_daemon(self) -> None:
         """Start the daemon, as its container does."""
         command = [sys.executable, "-m", "grille.router"]
-        self.daemon = processes.start(command, self.folder / "daemon.log", environ=self._environ)
+        log = self.folder / "daemon.log"
+        self.daemon = processes.start(command, log, cores=self._cores[1], environ=self._environ)
 
     def haproxies(self) -> list[int]:
         """The processes of HAProxy that live."""
@@ -175,7 +178,7 @@ class Grille:
 
 
 @asynccontextmanager
-async def grille(folder: Path, *, pool: int = 1100, cores: str = "") -> AsyncIterator[Grille]:
+async def grille(folder: Path, *, pool: int = 1100, cores: tuple[str, str] = ("", "")) -> AsyncIterator[Grille]:
     """A router that runs, its store empty."""
     etcd = EtcdServer().start()
     try:

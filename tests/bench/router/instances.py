@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import threading
 import time
 from collections.abc import Iterable
 from multiprocessing.connection import Connection
@@ -95,9 +96,10 @@ class Port:
 
 
 class Instances:
-    """The process, from the side of who tells it. Call from one task at a time, or from a thread."""
+    """The process, from the side of who tells it; any thread may."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._pipe, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
@@ -121,8 +123,9 @@ class Instances:
         self.process.join()
 
     def _ask(self, what: tuple[str, list[Any]]) -> Any:
-        self._pipe.send(what)
-        return self._pipe.recv()
+        with self._lock:
+            self._pipe.send(what)
+            return self._pipe.recv()
 
 
 def _serve(pipe: Connection) -> None:

@@ -1,8 +1,8 @@
 """The store is gone for minutes: what requests notice, and how soon what changed meanwhile is applied.
 
 ``python -m tests.bench.router.outage [--seconds 300] [--rate 200] [--apps 100] [--quick]``, from the root. The store's
-one member is frozen (SIGSTOP) under 200 requests/s, then let go on. The instances hang on a lease, as an agent's do, which
-is kept, and granted anew with all that hangs on it when it has ended meanwhile. During the outage registrations and
+one member is frozen (SIGSTOP) under 200 requests/s, then let go on. The instances hang on a lease, as an agent's do;
+it is kept, and granted anew with all that hangs on it when it has ended meanwhile. During the outage registrations and
 routes are put by clients that try until the store takes them. Printed: requests failed; how often the servers that
 HAProxy holds differed from those before (looked at each second, and for 40 s after the return: the time in which leases
 that ended could take servers out); seconds from the return, and from the store's first answer, until all that was
@@ -21,6 +21,8 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import structlog
 
 from grille.store import USUAL_TTL, Delete, Lease, Put
 from grille.wire.errors import GrilleError
@@ -190,6 +192,7 @@ def main() -> None:
     parser.add_argument("--apps", type=int, default=100)
     parser.add_argument("--quick", action="store_true", help="away for 20 s")
     args = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
     if args.quick:
         args.seconds = 20.0
     with tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp") as name:

@@ -11,7 +11,7 @@ from typing import Any
 from grille.wire.routing import Route
 from tests.bench.router.world import Server, State
 
-CHECK = "check inter 2s fastinter 500ms downinter 1s fall 2 rise 1"
+CHECK = "check inter 2s fastinter 500ms downinter 1s fall 2 rise 1 observe layer4 error-limit 2 on-error mark-down"
 HEADERS = """
     option forwardfor
     http-request del-header Proxy

@@ -2,13 +2,14 @@
 
 ``python -m tests.bench.router.throughput [--rounds 3] [--seconds 4] [--apps 1000] [--quick]``, from the root; wants two
 cores, ``wrk``, ``haproxy``, ``nginx`` and ``caddy`` (what is missing is left out). Each router runs on core 0, alone
-there and with one thread; wrk and the instances share core 1. Two cases: one app with 4 servers and 10 routes, and
-1,000 apps with 4 each and 10,000 routes, requests going to a host and path at random. In each round each router has its
-turn twice: 64 connections as fast as they can (requests/s, CPU per request), and 64 connections with pauses, about
-4,000 requests/s (p50, p99, CPU per request). Medians of the rounds; the ratios are to the first static row.
+there and with one thread; wrk, the instances and Grille's daemon share core 1, which bounds requests/s. Two cases: one
+app with 4 servers and 10 routes, and 1,000 apps with 4 each and 10,000 routes, requests going to a host and path at
+random. In each round each router has its turn twice: 64 connections as fast as they can (requests/s, CPU per request),
+and 64 connections with pauses, about 4,000 requests/s (p50, p99, CPU per request). Medians of the rounds; the ratios
+are to the first static row.
 
 - ``grille``: etcd, daemon and HAProxy as in production, the routes from the store.
-- ``static``: HAProxy, its routes in a map (``map_beg``), the same headers, checks and log as Grille's.
+- ``static``: HAProxy, its routes in a map (``map_beg``), the same headers and checks as Grille's, ``httplog`` in a ring.
 - ``bare``: the same without headers and log.
 - ``nginx``: the same headers, no checks, no log. ``caddy``: its own headers, no checks, no log.
 """
@@ -42,14 +43,16 @@ WARM = 1.0  # seconds
 
 @dataclass
 class Row:
-    """A router under test, the processes that serve and all that belong to it, and what was measured of it."""
+    """A router under test; the processes that serve, all that belong to it, and those that only look on; figures."""
 
     name: str
     port: int
     pids: Callable[[], list[int]]
     all: Callable[[], list[int]]
+    beside: Callable[[], list[int]] = list
     flat: list[tuple[Run, float]] = field(default_factory=list)
     paced: list[tuple[Run, float]] = field(default_factory=list)
+    aside: list[float] = field(default_factory=list)  # microseconds a request of the processes beside, at the pace
 
     def cost(self, runs: list[tuple[Run, float]]) -> float:
         """Microseconds of processor time for a request."""
@@ -105,9 +108,9 @@ async def case(apps: int, rounds: int, seconds: float) -> list[Row]:
         ports = {each: free_port() for each in ("static", "bare", "nginx", "caddy")}
         async with AsyncExitStack() as stack:
             stack.enter_context(backends(folder, world.address, world.ports, cores=LOAD))
-            ours = await stack.enter_async_context(grille(folder, pool=apps + 100, cores=PROXY))
+            ours = await stack.enter_async_context(grille(folder, pool=apps + 100, cores=(PROXY, LOAD)))
             await ours.acknowledged(await ours.load(world.state()), timeout=120)
-            rows = [Row("grille", ours.http, ours.haproxies, ours.everyone)]
+            rows = [Row("grille", ours.http, ours.haproxies, ours.everyone, ours.daemons)]
             for each, command in commands(world, folder, ports).items():
                 rows.append(await stack.enter_async_context(peer(each, command, ports[each], folder)))
             wrk = Wrk(folder, shuffled(world.targets(0)), cores=LOAD)
@@ -126,9 +129,10 @@ def turn(row: Row, rows: list[Row], wrk: Wrk, seconds: float) -> None:
         wrk.run(row.port, WARM)
         for into, pause in ((row.flat, 0), (row.paced, PAUSE)):
             pids = row.pids()
-            before = processes.cpu(pids)
+            before, beside = processes.cpu(pids), processes.cpu(row.beside())
             run = wrk.run(row.port, seconds, pause=pause)
             into.append((run, processes.cpu(pids) - before))
+        row.aside.append(1e6 * (processes.cpu(row.beside()) - beside) / run.requests)
     finally:
         for pid in others:
             os.kill(pid, signal.SIGCONT)
@@ -145,6 +149,7 @@ def report(apps: int, rows: list[Row]) -> str:
         lines.append([row.name, *each, failed, each[1] / static[1], each[4] / static[4]])
     what = f"{apps:,} app{'s' if apps > 1 else ''}"
     print(f"\n{what}, {apps * 4:,} servers, {apps * 10:,} routes\n{table(lines)}", flush=True)
+    print(f"grille's daemon beside it, at 4,000/s: {median(rows[0].aside):.1f} us CPU for a request")
     ours = rows[0].figures()
     return (
         f"{what}: CPU {ours[1] / static[1]:.2f} (at 4,000/s {ours[2] / static[2]:.2f}),"
