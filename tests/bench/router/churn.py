@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from grille.wire.routing import Route
 from tests.bench.router import processes
 from tests.bench.router.changes import SECURE, SPLITS, Change, Plan, secure_host, split_host
 from tests.bench.router.churn_report import Result, report
@@ -32,7 +33,7 @@ from tests.bench.router.instances import PACE, Instances
 from tests.bench.router.load import Load, Mix, connect, wrong
 from tests.bench.router.pem import Issuer
 from tests.bench.router.sides import CaddySide, GrilleSide, HaproxySide, NginxSide, Side
-from tests.bench.router.world import CREATED, DOMAIN, Pem, Route, Target, World, host, service
+from tests.bench.router.world import CREATED, DOMAIN, Pem, Target, World, host, service
 
 APPS, STREAMS, SHORT = 40, 40, 10.0
 TLS_RATE, PROBES = 20.0, 4.0  # a second
@@ -62,18 +63,18 @@ async def changing(side: Side, plan: Plan, rate: float, end: float, result: Resu
     while due < end:
         change = next(changes)
         before = tasks.get(change.ident)
-        tasks[change.ident] = asyncio.create_task(_after(before, side.apply(change)))
+        tasks[change.ident] = asyncio.create_task(_after(before, side, change))
         result.changes[change.kind] += 1
         due += 1 / rate
         await asyncio.sleep(max(0.0, due - time.monotonic()))
     await asyncio.gather(*tasks.values())
 
 
-async def _after(before: asyncio.Task[None] | None, apply: object) -> None:
+async def _after(before: asyncio.Task[None] | None, side: Side, change: Change) -> None:
     """Changes of one thing go one after the other."""
     if before is not None:
         await before
-    await apply  # type: ignore[misc]
+    await side.apply(change)
 
 
 async def probing(side: Side, world: World, end: float, result: Result) -> None:
@@ -145,7 +146,9 @@ async def opened(name: str, instances: Instances, folder: Path) -> AsyncIterator
             finally:
                 await side.close()
         return
-    side = {"haproxy": HaproxySide, "nginx": NginxSide, "caddy": CaddySide}[name](instances, folder)
+    kinds: dict[str, type[HaproxySide | NginxSide | CaddySide]]
+    kinds = {"haproxy": HaproxySide, "nginx": NginxSide, "caddy": CaddySide}
+    side = kinds[name](instances, folder)
     try:
         yield side
     finally:

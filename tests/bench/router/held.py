@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -63,8 +64,7 @@ def ask(folder: Path, command: str) -> str:
 
 def _several(names: Iterable[str]) -> set[str]:
     """The names that come more than once."""
-    seen: set[str] = set()
-    return {name for name in names if name in seen or seen.add(name)}
+    return {name for name, count in Counter(names).items() if count > 1}
 
 
 def _fields(row: Mapping[str, str]) -> str:

@@ -26,6 +26,7 @@ import structlog
 
 from grille.store import USUAL_TTL, Delete, Lease, Put
 from grille.wire.errors import GrilleError
+from grille.wire.routing import Route
 from tests.bench.raw import FAILED, Raw
 from tests.bench.router.backends import backends
 from tests.bench.router.figures import median, percentile, table
@@ -33,7 +34,7 @@ from tests.bench.router.grille import Grille, grille, instance, route
 from tests.bench.router.held import Held, differences, servers
 from tests.bench.router.load import Load, Mix
 from tests.bench.router.restart import serving
-from tests.bench.router.world import CREATED, DOMAIN, FIRST_PORT, Route, Server, Target, World, service
+from tests.bench.router.world import CREATED, DOMAIN, FIRST_PORT, Server, Target, World, service
 
 SETTLE, AFTER = 5.0, 40.0  # seconds of load before the outage, and after
 QUEUED = 20  # changes put while the store is away
@@ -167,7 +168,7 @@ async def run(args: argparse.Namespace, folder: Path) -> bool:
                 await asyncio.gather(keeping, return_exceptions=True)
     failures = seen.errors(0, float("inf"))
     quiet, gone = seen.latencies(0, found.start), seen.latencies(found.start, found.back)
-    rows = [["", "requests", "p50 ms", "p99 ms"]]
+    rows: list[list[object]] = [["", "requests", "p50 ms", "p99 ms"]]
     for name, values in (("before", quiet), ("store away", gone), ("after", seen.latencies(found.back, 1e18))):
         rows.append([name, len(values), median(values), percentile(values, 0.99)])
     print(f"\nthe store frozen for {args.seconds:.0f} s; {args.apps} apps\n{table(rows)}")

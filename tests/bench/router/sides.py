@@ -8,7 +8,9 @@ import signal
 import subprocess
 import urllib.request
 from abc import ABC, abstractmethod
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from grille.store import Delete, Put
 from grille.wire import keys
@@ -58,8 +60,8 @@ class Side(ABC):
     async def _listen(self, service: str, *servers: Server) -> None:
         await asyncio.to_thread(self._instances.open, service, servers)
 
-    def _later(self, coroutine: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(coroutine)  # type: ignore[arg-type]
+    def _later(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 

@@ -9,7 +9,7 @@ and 64 connections with pauses, about 4,000 requests/s (p50, p99, CPU per reques
 are to the first static row.
 
 - ``grille``: etcd, daemon and HAProxy as in production, the routes from the store.
-- ``static``: HAProxy, its routes in a map (``map_beg``), the same headers and checks as Grille's, ``httplog`` in a ring.
+- ``static``: HAProxy, its routes in a map (``map_beg``), Grille's headers and checks, ``httplog`` in a ring.
 - ``bare``: the same without headers and log.
 - ``nginx``: the same headers, no checks, no log. ``caddy``: its own headers, no checks, no log.
 """
