@@ -22,13 +22,14 @@ class Result:
     processes: list[int] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
     daemon: list[float] = field(default_factory=list)
+    late: float = 0.0  # seconds after the end of the phase until the last change was taken in
     stopped: int = 0
     faults: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
-        """Requests that failed under changes, and streams that were cut."""
-        return self.seen.errors(*self.busy).total() + self.cut
+        """Requests that failed, in quiet too, and streams that were cut."""
+        return self.seen.errors(self.quiet[0], self.busy[1]).total() + self.cut
 
     @property
     def cut(self) -> int:
@@ -58,7 +59,8 @@ def tell(result: Result) -> None:
     """Print what a row of the table does not say."""
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.changes.items()))
     took = result.seen.cpu / max(1.0, result.busy[1] - result.quiet[0])
-    print(f"{result.name}: changes: {kinds}; load generator used {100 * took:.0f} % of a core")
+    print(f"{result.name}: changes: {kinds}, the last one {result.late:.2f} s late")
+    print(f"    the load generator used {100 * took:.0f} % of a core")
     for what, count in result.seen.errors(*result.quiet).items():
         print(f"    in quiet: {count} x {what}")
     for what, count in result.seen.errors(*result.busy).items():
