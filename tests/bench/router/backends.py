@@ -8,18 +8,22 @@ from pathlib import Path
 
 from tests.bench.router import processes
 
+MOST = 15000  # connections, one file descriptor each: HAProxy by itself counts two, and listening ports come to it
+IDLE = 15  # seconds: several routers keep connections to thousands of ports, those at rest must not use all up
+
 
 @contextmanager
 def backends(folder: Path, address: str, ports: range, *, cores: str = "") -> Iterator[None]:
     """Listen at ``address`` on all of ``ports`` for as long as the block lasts."""
     path = folder / "backends.cfg"
     path.write_text(f"""global
-    fd-hard-limit 20000
+    no strict-limits
+    maxconn {MOST}
     noreuseport
 defaults
     mode http
-    timeout client 120s
-    timeout http-keep-alive 120s
+    timeout client 60s
+    timeout http-keep-alive {IDLE}s
 frontend instances
     bind {address}:{ports[0]}-{ports[-1]}
     http-request return status 200 content-type text/plain lf-string "%[dst_port]"

@@ -131,6 +131,8 @@ def turn(row: Row, rows: list[Row], wrk: Wrk, seconds: float) -> None:
             pids = row.pids()
             before, beside = processes.cpu(pids), processes.cpu(row.beside())
             run = wrk.run(row.port, seconds, pause=pause)
+            if not run.requests:
+                raise RuntimeError(f"{row.name} answered nothing in {seconds:g} s")
             into.append((run, processes.cpu(pids) - before))
         row.aside.append(1e6 * (processes.cpu(row.beside()) - beside) / run.requests)
     finally:
