@@ -28,9 +28,13 @@ frontend instances
     bind {address}:{ports[0]}-{ports[-1]}
     http-request return status 200 content-type text/plain lf-string "%[dst_port]"
 """)
-    process = processes.start(["haproxy", "-db", "-f", str(path)], folder / "backends.log", cores=cores)
+    log = folder / "backends.log"
+    process = processes.start(["haproxy", "-db", "-f", str(path)], log, cores=cores)
     try:
-        processes.wait_port(ports[-1], address)
+        try:
+            processes.wait_port(ports[-1], address)
+        except RuntimeError as error:
+            raise RuntimeError(f"{error}: {log.read_text()[-1000:]}") from None
         yield
     finally:
         processes.end(process)

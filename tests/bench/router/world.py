@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from grille.wire.routing import Route
 
 DOMAIN = "bench.example"
-FIRST_PORT = 20000  # below the ports that the system gives to clients
+FIRST_PORT = 10000  # below the ports that a grid takes for TCP routes, and that the system gives to clients
 CREATED = 1.0
 
 
