@@ -18,6 +18,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "formation": ("app", "release", "processes"),
     "ticket": ("id", "queue", "app", "state", "attempts", "job", "host", "reason", "code"),
     "route": ("id", "host", "path", "service", "app"),
+    "certificate": ("id", "domains", "source", "state", "reason", "not_after"),
     "host": ("host", "address", "url"),
 }
 Item = tuple[str, object, str]
