@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from grille.wire import keys
@@ -31,8 +32,8 @@ def key_of(record: Record) -> str:
 
 def http(host: str, service: str, path: str = "/", **fields: Any) -> Route:
     """A route of requests; its id is made of host and path."""
-    words = f"{host.replace('*', 'any')}{path}".replace("/", "-").replace(".", "-").replace("_", "-").strip("-").lower()
-    return Route(**{"id": words, "host": host, "service": service, "path": path, "created": 1.0, **fields})
+    ident = f"r-{hashlib.sha256(f'{host}{path}'.encode()).hexdigest()[:20]}"
+    return Route(**{"id": ident, "host": host, "service": service, "path": path, "created": 1.0, **fields})
 
 
 def tcp(port: int, service: str, **fields: Any) -> Route:
