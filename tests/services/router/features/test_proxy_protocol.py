@@ -10,7 +10,7 @@ import struct
 import pytest
 
 from tests.services.router.features.client import careless, connect, get
-from tests.services.router.features.conftest import TRUSTED
+from tests.services.router.shared import TRUSTED
 from tests.services.router.features.origin import Raw, Start, told
 from tests.services.router.records import http, instance, tcp
 from tests.services.router.rig import Router
