@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..wire.discovery import LeaderRule
+from ..wire.discovery import LeaderRule, may_lead
 from .members import Members, Registered
 
 
@@ -10,7 +10,4 @@ def leader_of(rule: LeaderRule, members: Members) -> Registered | None:
     """Who of ``members`` leads by ``rule``; None when nobody does. All who look find the same one."""
     if rule.mode == "manual":
         return members.get(rule.instance)
-    if rule.mode == "metadata":
-        agree = (each for each in members if each.instance.metadata.get(rule.key) == rule.value)
-        return next(agree, None)
-    return next(iter(members), None)
+    return next((each for each in members if may_lead(rule, each.instance)), None)

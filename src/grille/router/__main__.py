@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..service.daemon import Loop, main, run_loops, serve
 from ..service.http import application
+from ..service.sealing import KEYS_FILE, Keyring
 from ..service.settings import Settings
 from ..service.tokens import Tokens
 from ..store import USUAL_GRACE, Mirror, Store
@@ -14,8 +15,8 @@ from ..wire import keys
 from . import api
 from .publish import Publisher
 from .reconcile import Reconciler
-from .render import SOCKET
-from .saved import Saver
+from .silence import Silence
+from .tls.keeper import Certificates
 
 PORT = 7414
 DATA = "/var/lib/grille/router"
@@ -28,18 +29,18 @@ async def run(settings: Settings) -> None:
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:
         mirror = Mirror(store, *keys.ROUTING, grace=USUAL_GRACE)
         publisher = Publisher(store, settings.host)
-        saver = Saver(folder)
-        reconciler = Reconciler(
-            mirror, publisher, saver, str(folder), str(folder / SOCKET), settings.number("ROUTER_DRAIN_MAX", 3600.0)
-        )
+        certificates = Certificates(folder, Keyring(settings.text("CONFIG_KEYS", KEYS_FILE)))
+        reconciler = Reconciler(mirror, publisher, certificates, folder, settings.number("ROUTER_DRAIN_MAX", 3600.0))
+        silence = Silence(reconciler)
         app = application(Tokens(settings.tokens))
-        api.attach(app, reconciler, publisher)
+        api.attach(app, reconciler, publisher, mirror, lambda: silence.silent)
         runner = await serve(app, settings.address, settings.integer("ROUTER_PORT", PORT))
         loops: dict[str, Loop] = {
             "mirror": mirror.run,
             "reconcile": reconciler.run,
             "publish": publisher.run,
-            "save": saver.run,
+            "save": reconciler.saver.run,
+            "silence": silence.run,
         }
         try:
             await run_loops(loops)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from .model import Actual, Endpoint, Server
-from .pool import SERVER_OPTIONS
-
-MapName = Literal["routes", "services"]
+from .model import Actual, Endpoint, MapName, Server, Wanted
+from .pool import WAIT
 
 
 class Action(Protocol):
@@ -23,22 +21,19 @@ class Action(Protocol):
 
 @dataclass(frozen=True)
 class Add:
-    """A new server, checked, taking traffic at once: its agent has just found it healthy."""
+    """A new server, checked, taking traffic at once: its agent has just found it healthy. ``line``: as configured."""
 
     backend: str
     server: str
-    endpoint: Endpoint
+    wanted: Wanted
+    line: str
 
     def lines(self, folder: str) -> list[str]:
         name = f"{self.backend}/{self.server}"
-        return [
-            f"add server {name} {self.endpoint} {SERVER_OPTIONS}",
-            f"enable health {name}",
-            f"enable server {name}",
-        ]
+        return [f"add server {name} {self.line}", f"enable health {name}", f"enable server {name}"]
 
     def apply(self, actual: Actual) -> None:
-        actual.backends[self.backend][self.server] = Server(self.endpoint, "ready")
+        actual.backends[self.backend][self.server] = Server(self.wanted.endpoint, "ready", self.wanted.weight)
 
 
 @dataclass(frozen=True)
@@ -58,6 +53,21 @@ class Move:
 
 
 @dataclass(frozen=True)
+class Weigh:
+    """A server's share of the requests beside the others'."""
+
+    backend: str
+    server: str
+    weight: int
+
+    def lines(self, folder: str) -> list[str]:
+        return [f"set server {self.backend}/{self.server} weight {self.weight}"]
+
+    def apply(self, actual: Actual) -> None:
+        actual.backends[self.backend][self.server].weight = self.weight
+
+
+@dataclass(frozen=True)
 class Ready:
     """A server (or a placeholder) back in use."""
 
@@ -69,25 +79,12 @@ class Ready:
 
     def apply(self, actual: Actual) -> None:
         actual.backends[self.backend][self.server].mode = "ready"
+        actual.leaving.discard((self.backend, self.server))
 
 
 @dataclass(frozen=True)
 class Drain:
-    """A server that gets no new request; those that it has go on."""
-
-    backend: str
-    server: str
-
-    def lines(self, folder: str) -> list[str]:
-        return [f"set server {self.backend}/{self.server} state drain"]
-
-    def apply(self, actual: Actual) -> None:
-        actual.backends[self.backend][self.server].mode = "drain"
-
-
-@dataclass(frozen=True)
-class Maint:
-    """A server (or a placeholder) out of use."""
+    """A server (or a placeholder) that gets no new request, of no client; the requests that it has go on."""
 
     backend: str
     server: str
@@ -97,11 +94,13 @@ class Maint:
 
     def apply(self, actual: Actual) -> None:
         actual.backends[self.backend][self.server].mode = "maint"
+        if self.server != WAIT:
+            actual.leaving.add((self.backend, self.server))
 
 
 @dataclass(frozen=True)
 class Remove:
-    """A server in maintenance deleted; HAProxy refuses while it has connections."""
+    """A drained server deleted; HAProxy refuses while it has connections."""
 
     backend: str
     server: str
@@ -111,6 +110,21 @@ class Remove:
 
     def apply(self, actual: Actual) -> None:
         del actual.backends[self.backend][self.server]
+        actual.leaving.discard((self.backend, self.server))
+
+
+@dataclass(frozen=True)
+class Down:
+    """A server that HAProxy is to take for dead until its next check passes."""
+
+    backend: str
+    server: str
+
+    def lines(self, folder: str) -> list[str]:
+        return [f"set server {self.backend}/{self.server} health down"]
+
+    def apply(self, actual: Actual) -> None:
+        """Nothing: how servers are is HAProxy's affair."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +140,7 @@ class MapPut:
         return [f"{'add' if self.new else 'set'} map {folder}/{self.name}.map {self.key} {self.value}"]
 
     def apply(self, actual: Actual) -> None:
-        table(actual, self.name)[self.key] = self.value
+        actual.maps[self.name][self.key] = self.value
 
 
 @dataclass(frozen=True)
@@ -140,9 +154,4 @@ class MapDelete:
         return [f"del map {folder}/{self.name}.map {self.key}"]
 
     def apply(self, actual: Actual) -> None:
-        del table(actual, self.name)[self.key]
-
-
-def table(actual: Actual, name: MapName) -> dict[str, str]:
-    """The map called ``name``."""
-    return actual.routes if name == "routes" else actual.services
+        del actual.maps[self.name][self.key]

@@ -6,8 +6,7 @@ import ipaddress
 
 from .model import Endpoint, Mode, Server
 
-MAINT = 0x01 | 0x02 | 0x04 | 0x20 | 0x40  # forced, inherited, by configuration, by resolution, by host name
-DRAIN = 0x08 | 0x10  # forced, inherited
+OUT = 0x7F  # any bit of srv_admin_state: in maintenance or draining, forced, inherited, by configuration or resolution
 
 
 def parse_info(text: str) -> tuple[int, str, int]:
@@ -33,25 +32,24 @@ def parse_servers(text: str) -> dict[str, dict[str, Server]]:
     """The backends and servers in an answer to ``show servers state`` (version 1)."""
     lines = text.splitlines()
     header = next((line[2:].split() for line in lines if line.startswith("# ")), [])
-    column = {name: number for number, name in enumerate(header)}
+    if not header:
+        return {}
+    columns = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_admin_state", "srv_uweight")
+    backend, name, address, port, state, weight = map(header.index, columns)
     backends: dict[str, dict[str, Server]] = {}
     for line in lines:
         cells = line.split()
-        if len(cells) < len(header) or line.startswith("#") or not header:
+        if len(cells) < len(header) or line.startswith("#"):
             continue
-        server = Server(
-            Endpoint(_address(cells[column["srv_addr"]]), int(cells[column["srv_port"]])),
-            mode(int(cells[column["srv_admin_state"]])),
-        )
-        backends.setdefault(cells[column["be_name"]], {})[cells[column["srv_name"]]] = server
+        endpoint = Endpoint(_address(cells[address]), int(cells[port]))
+        server = Server(endpoint, mode(int(cells[state])), int(cells[weight]))
+        backends.setdefault(cells[backend], {})[cells[name]] = server
     return backends
 
 
 def mode(admin_state: int) -> Mode:
     """The mode that the bits of ``srv_admin_state`` say."""
-    if admin_state & MAINT:
-        return "maint"
-    return "drain" if admin_state & DRAIN else "ready"
+    return "maint" if admin_state & OUT else "ready"
 
 
 def _address(text: str) -> str:

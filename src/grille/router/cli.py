@@ -1,6 +1,7 @@
 """HAProxy's runtime command line over its unix socket: one connection, prompt mode, commands pipelined.
 
 Protocol: HAProxy's management guide, section 9.3. After each command come its answer, an empty line and ``> ``.
+A command may have a payload: ``<<`` ends its first line, an empty line ends the payload, ``+ `` answers each line.
 """
 
 from __future__ import annotations
@@ -13,6 +14,16 @@ from ..wire.errors import Unavailable
 PROMPT = b"\n> "
 TIMEOUT = 10.0  # seconds that HAProxy has to answer one batch
 BATCH = 500  # commands sent ahead of their answers
+PAYLOAD = " <<\n"
+
+
+def with_payload(command: str, text: str) -> str:
+    """``command`` with the lines of ``text``, of which the empty ones would end it, as its payload.
+
+    Command and payload together must fit HAProxy's buffer (16 KiB, some of it its own): what does not ends the
+    connection.
+    """
+    return command + PAYLOAD + "".join(f"{line}\n" for line in text.splitlines() if line.strip())
 
 
 class Cli(asyncio.Protocol):
@@ -62,10 +73,11 @@ class Cli(asyncio.Protocol):
         self._transport.write("".join(f"{command}\n" for command in commands).encode())
         try:
             async with asyncio.timeout(TIMEOUT):
-                return await self._answers
+                answers = await self._answers
         except TimeoutError:
             self.close()
             raise Unavailable(f"HAProxy did not answer {len(commands)} commands in {TIMEOUT:g} s") from None
+        return [_unechoed(*pair) for pair in zip(commands, answers, strict=False)]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection stands (asyncio)."""
@@ -88,6 +100,11 @@ class Cli(asyncio.Protocol):
         if self._answers is not None and not self._answers.done():
             self._answers.set_exception(_unavailable("its socket", exc))
         self._closed()
+
+
+def _unechoed(command: str, answer: str) -> str:
+    """``answer`` without what HAProxy echoes of the command's payload."""
+    return answer.lstrip("+ ") if PAYLOAD in command else answer
 
 
 def _unavailable(where: str, error: Exception | None) -> Unavailable:

@@ -1,119 +1,213 @@
-"""From the store's entries to what HAProxy should hold. Pure; a bad record is left out and named, never fatal."""
+"""What HAProxy should hold, kept in step with the store change by change: what a change costs depends on what it
+touches, not on all there is. No I/O; a bad record is left out and named, never fatal."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Mapping
+import base64
+from collections import defaultdict
+from collections.abc import Iterable
 
-from ..codec import decode
-from ..store import Entry
+from ..store import Event
 from ..wire import keys
-from ..wire.errors import InvalidValue
-from ..wire.names import check_hostname, check_label
-from ..wire.routing import Route
-from ..wire.specs import Instance
-from .model import Desired, Endpoint, Service
-from .pool import CLASS_OF_PROTOCOL
+from ..wire.discovery import LeaderRule, ServiceSettings, may_lead
+from ..wire.routing import AppRouting, Challenge, Route
+from . import variant
+from .claims import Claims, addresses_of
+from .lead import Lead, encode, options_of
+from .model import Address, Slice, Wanted
+from .records import PROTOCOLS, Record, Registered, read
+from .variant import Variant
 
-SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
-PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/-]{0,1023}\Z")  # nothing that HAProxy's command line would split
 
+class Table:
+    """The records of ``keys.ROUTING``, and what of them changed since the last ``changes()``.
 
-class Reader:
-    """Reads entries into ``Desired``; each version of an entry is decoded once."""
+    ``refused``: key in the store to the reason why its record is left out.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[str, tuple[int, Route | Instance | str]] = {}
+        self.refused: dict[str, str] = {}
+        self._records: dict[str, Record] = {}
+        self._claims = Claims()
+        self._instances: dict[str, dict[str, Registered]] = defaultdict(dict)
+        self._rules: dict[str, LeaderRule] = {}
+        self._apps: dict[str, AppRouting] = {}
+        self._by_app: dict[str, set[str]] = defaultdict(set)  # app: keys of its routes
+        self._users: dict[str, dict[str, Variant]] = defaultdict(dict)  # service: variant's name: what routes ask for
+        self._counts: dict[str, set[str]] = defaultdict(set)  # variant's name: keys of the routes that lead to it
+        self._services: set[str] = set()  # changed
+        self._routes: set[str] = set()  # changed
+        self._gone: set[str] = set()  # variants that no route leads to any more
+        self._addresses: set[Address] = set()  # changed
 
-    def desired(self, entries: Mapping[str, Entry]) -> Desired:
-        """What HAProxy should hold for the ``entries`` of ``keys.ROUTING``."""
-        records = {key: self._record(entry) for key, entry in entries.items()}
-        for gone in self._seen.keys() - entries.keys():
-            del self._seen[gone]
-        refused = {key: record for key, record in records.items() if isinstance(record, str) and record}
-        routes = {key: record for key, record in records.items() if isinstance(record, Route)}
-        instances = {key: record for key, record in records.items() if isinstance(record, Instance)}
-        table = _routes(routes, refused)
-        return Desired(table, _services(set(table.values()), instances, refused), refused)
+    def apply(self, events: Iterable[Event]) -> None:
+        """Take in changes of the store."""
+        for event in events:
+            self._forget(event.entry.key)
+            if event.kind == "put":
+                record = read(event.entry)
+                if isinstance(record, str):
+                    if record:
+                        self.refused[event.entry.key] = record
+                else:
+                    self._learn(event.entry.key, record)
 
-    def _record(self, entry: Entry) -> Route | Instance | str:
-        known = self._seen.get(entry.key)
-        if known is None or known[0] != entry.mod_revision:
-            known = (entry.mod_revision, read(entry))
-            self._seen[entry.key] = known
-        return known[1]
+    def touch(self, names: Iterable[str]) -> None:
+        """Let ``changes`` hold the variants called ``names`` again."""
+        self._services.update(name.split(variant.MARK)[0] for name in names)
+
+    def changes(self) -> Slice:
+        """What changed since the last call."""
+        for service in self._services:
+            for name in self._users.get(service, ()):
+                self._routes |= self._counts[name]
+        slice_ = self._slice(self._services, self._routes, self._addresses)
+        for name in self._gone:
+            slice_.variants.setdefault(name, None)
+        self._services, self._routes, self._gone, self._addresses = set(), set(), set(), set()
+        return slice_
+
+    def everything(self) -> Slice:
+        """All that HAProxy should hold; nothing counts as changed after it."""
+        slice_ = self._slice(
+            self._users.keys(), self._claims.keys(), {page for app in self._apps for page in _pages(app)}
+        )
+        self._services, self._routes, self._gone, self._addresses = set(), set(), set(), set()
+        return slice_
+
+    def instance(self, service: str, ident: str) -> Registered | None:
+        """The instance ``ident`` of ``service``, if it is one that HAProxy can be told of."""
+        return self._instances.get(service, {}).get(ident)
+
+    def routes_of(self, names: Iterable[str]) -> set[str]:
+        """The keys of the routes that lead to the variants called ``names``."""
+        return set().union(*(self._counts.get(name, set()) for name in names))
+
+    def wants_passthrough(self) -> bool:
+        """Whether any route passes TLS through."""
+        return self._claims.passed_through > 0
+
+    def _learn(self, key: str, record: Record) -> None:
+        self._records[key] = record
+        if isinstance(record, Registered):
+            self._instances[record.instance.service][record.instance.id] = record
+            self._services.add(record.instance.service)
+        elif isinstance(record, ServiceSettings):
+            service = key.split("/")[1]
+            self._rules[service] = record.leader
+            self._services.add(service)
+        elif isinstance(record, AppRouting):
+            self._apps[record.app] = record
+            self._app_changed(record.app)
+        elif isinstance(record, Challenge):
+            self._addresses |= self._claims.add(key, record, self.refused)
+        else:
+            self._add_route(key, record)
+
+    def _forget(self, key: str) -> None:
+        self.refused.pop(key, None)
+        record = self._records.pop(key, None)
+        if record is None:
+            return
+        if isinstance(record, Registered):
+            del self._instances[record.instance.service][record.instance.id]
+            self._services.add(record.instance.service)
+        elif isinstance(record, ServiceSettings):
+            service = key.split("/")[1]
+            self._rules.pop(service, None)
+            self._services.add(service)
+        elif isinstance(record, AppRouting):
+            self._apps.pop(record.app, None)
+            self._app_changed(record.app)
+        else:
+            self._addresses |= self._claims.remove(key, self.refused)
+            if isinstance(record, Route):
+                self._remove_route(key, record)
+
+    def _app_changed(self, app: str) -> None:
+        self._routes |= self._by_app.get(app, set())
+        self._addresses |= _pages(app)
+
+    def _add_route(self, key: str, route: Route) -> None:
+        self._by_app[route.app or route.service].add(key)
+        for kind in _variants(route):
+            self._users[kind.service][kind.name] = kind
+            self._counts[kind.name].add(key)
+            self._gone.discard(kind.name)
+            self._services.add(kind.service)
+        self._addresses |= self._claims.add(key, route, self.refused)
+        self._routes.add(key)
+
+    def _remove_route(self, key: str, route: Route) -> None:
+        self._by_app[route.app or route.service].discard(key)
+        for kind in _variants(route):
+            self._counts[kind.name].discard(key)
+            if not self._counts[kind.name]:
+                del self._counts[kind.name]
+                del self._users[kind.service][kind.name]
+                self._gone.add(kind.name)
+
+    def _slice(self, services: Iterable[str], routes: Iterable[str], addresses: set[Address]) -> Slice:
+        made = Slice()
+        for service in services:
+            for kind in self._users.get(service, {}).values():
+                made.variants[kind.name] = self._servers(kind)
+        claimed = (addresses_of(self._records[key]) for key in routes if key in self._records)
+        for address in addresses.union(*claimed):
+            made.entries[address] = self._entry(address)
+        return made
+
+    def _servers(self, kind: Variant) -> dict[str, Wanted]:
+        present = self._instances.get(kind.service, {})
+        if kind.leader:
+            rule = self._rules.get(kind.service, LeaderRule())
+            able = [each for each in present.values() if may_lead(rule, each.instance)]
+            leader = min(able, key=lambda each: each.rank, default=None)
+            present = {leader.instance.id: leader} if leader else {}
+        return {ident: each.wanted for ident, each in present.items() if self._speaks(kind, each)}
+
+    def _speaks(self, kind: Variant, each: Registered) -> bool:
+        protocol = each.instance.protocol
+        key = keys.instance(each.instance.service, each.instance.id)
+        wrong = not kind.tcp and (protocol not in PROTOCOLS or (PROTOCOLS[protocol] and not kind.h2c))
+        if wrong:
+            self.refused[key] = f"a route of protocol {'h2c' if kind.h2c else 'http'} cannot lead to {protocol!r}"
+        elif self.refused.get(key, "").startswith("a route of protocol"):
+            del self.refused[key]
+        return not wrong
+
+    def _entry(self, address: Address) -> Lead | str | None:
+        if address[0] == "pages":
+            return self._page(address[1])
+        key = self._claims.holder(address)
+        record = self._records.get(key) if key else None
+        if isinstance(record, Challenge):
+            return Lead("acme", (), encode({"reply": record.answer, "id": "acme"}))
+        if not isinstance(record, Route):
+            return None
+        app = record.app or record.service
+        options = options_of(record, self._apps.get(app)) if record.kind == "http" else ""
+        return Lead(app, _targets(record), options)
+
+    def _page(self, name: str) -> str | None:
+        app, _, kind = name.partition("/")
+        record = self._apps.get(app)
+        text = "" if record is None else record.error_page if kind == "error" else record.maintenance_page
+        return base64.b64encode(text.encode()).decode() if text else None
 
 
-def read(entry: Entry) -> Route | Instance | str:
-    """The valid record in ``entry``, or the reason why it cannot be used; an empty reason: not meant for routers."""
-    try:
-        if entry.key.startswith(keys.ROUTES):
-            return _checked_route(decode(Route, entry.value))
-        if entry.key.startswith(keys.SERVICES) and not entry.key.endswith("/.settings"):
-            return _checked_instance(decode(Instance, entry.value), entry.key)
-    except InvalidValue as error:
-        return error.message
-    return ""
+def _targets(route: Route) -> tuple[tuple[int, str], ...]:
+    own = variant.variant_of(route, route.service).name
+    if not route.targets:
+        return ((1, own),)
+    others = ((each.weight, variant.variant_of(route, each.service).name) for each in route.targets)
+    return ((route.weight, own), *others)
 
 
-def map_key(host: str, path: str) -> str:
-    """The key of a route in HAProxy's map: the host and the path, ending in one ``/``."""
-    return f"{host}{path.rstrip('/')}/"
+def _variants(route: Route) -> list[Variant]:
+    services = [route.service, *(target.service for target in route.targets)]
+    return [variant.variant_of(route, service) for service in services]
 
 
-def _checked_route(route: Route) -> Route:
-    check_hostname(route.host)
-    check_label("service", route.service)
-    if not PATH.match(route.path):
-        raise InvalidValue(f"path {route.path!r} is not valid")
-    return route
-
-
-def _checked_instance(instance: Instance, key: str) -> Instance:
-    if keys.instance(instance.service, instance.id) != key:
-        raise InvalidValue(f"the record says {instance.service}/{instance.id}")
-    if not SERVER_NAME.match(instance.id):
-        raise InvalidValue(f"instance id {instance.id!r} is not valid")
-    endpoint(instance)
-    return instance
-
-
-def endpoint(instance: Instance) -> Endpoint:
-    """Where ``instance`` listens; raises InvalidValue for an address that is no IP address or a port out of range."""
-    try:
-        address = ipaddress.ip_address(instance.address)
-    except ValueError:
-        raise InvalidValue(f"address {instance.address!r} is not an IP address") from None
-    if address.is_unspecified or address.is_multicast or "%" in instance.address:
-        raise InvalidValue(f"address {instance.address!r} cannot be a server's")
-    if not 0 < instance.port < 65536:
-        raise InvalidValue(f"port {instance.port} is out of range")
-    return Endpoint(str(address), instance.port)
-
-
-def _routes(routes: Mapping[str, Route], refused: dict[str, str]) -> dict[str, str]:
-    """Map keys to services; of two routes for the same host and path the older one stands."""
-    table: dict[str, str] = {}
-    owner: dict[str, str] = {}
-    for key, route in sorted(routes.items(), key=lambda item: (item[1].created, item[0])):
-        wanted = map_key(route.host, route.path)
-        if wanted in table:
-            refused[key] = f"{wanted} is taken by {owner[wanted]}"
-            continue
-        table[wanted], owner[wanted] = route.service, key
-    return table
-
-
-def _services(routed: set[str], instances: Mapping[str, Instance], refused: dict[str, str]) -> dict[str, Service]:
-    services: dict[str, Service] = {name: Service() for name in routed}
-    for key, instance in instances.items():
-        service = services.get(instance.service)
-        if service is None:
-            continue
-        pool = CLASS_OF_PROTOCOL.get(instance.protocol, "")
-        if pool != service.pool:
-            refused[key] = f"protocol {instance.protocol!r} cannot be routed"
-            continue
-        service.servers[instance.id] = endpoint(instance)
-    return services
+def _pages(app: str) -> set[Address]:
+    return {("pages", f"{app}/error"), ("pages", f"{app}/maintenance")}

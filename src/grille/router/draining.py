@@ -1,32 +1,40 @@
-"""What is kept in mind between two turns: how long services have had no server, and how servers drain. No I/O."""
+"""What is kept in mind between two turns: how long variants have had no server, and how servers drain. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model import Actual, Desired
-from .pool import WAIT
+from .model import Actual, Name, Slice
 
-HOLD = 15.0  # seconds that requests may find the placeholder after a service's last server went
+HOLD = 15.0  # seconds that requests may wait at a backend after its last server went
 SETTLE = 0.25  # seconds without a session before a server is removed; also the pause before a second try
 SLOWEST = 2.0  # seconds between two tries at most: each try stops all of HAProxy's threads for a moment
 
-Name = tuple[str, str]  # backend, server
-
 
 class Holds:
-    """Services that lost their last server a short while ago and are still routed."""
+    """Variants that lost their last server a short while ago and are still routed."""
 
     def __init__(self, hold: float = HOLD) -> None:
         self._hold = hold
         self._since: dict[str, float] = {}
 
-    def update(self, desired: Desired, actual: Actual, now: float) -> set[str]:
-        """The services whose requests wait now (``now``: monotonic seconds)."""
-        empty = {name for name in actual.services if name in desired.services and not desired.services[name].servers}
-        self._since = {name: self._since.get(name, now) for name in empty}
+    def update(self, wanted: Slice, actual: Actual, now: float) -> set[str]:
+        """The variants whose requests wait now (``now``: monotonic seconds), ``wanted`` taken into account."""
+        for name, servers in wanted.variants.items():
+            if servers is not None and not servers and name in actual.services:
+                self._since.setdefault(name, now)
+            else:
+                self._since.pop(name, None)
         return {name for name, since in self._since.items() if now - since < self._hold}
+
+    def due(self, now: float) -> list[str]:
+        """The variants whose time is over."""
+        return [name for name, since in self._since.items() if now - since >= self._hold]
+
+    def __bool__(self) -> bool:
+        """Whether any variant is held."""
+        return bool(self._since)
 
 
 @dataclass
@@ -45,17 +53,21 @@ class Drains:
     def __init__(self) -> None:
         self.servers: dict[Name, Drained] = {}
 
+    def fresh(self, actual: Actual) -> set[Name]:
+        """The servers whose sessions were never counted."""
+        return actual.leaving - self.servers.keys()
+
     def update(self, actual: Actual, sessions: Mapping[Name, int], now: float) -> None:
-        """Take in the present sessions of the servers that ``leaving`` names."""
-        known, self.servers = self.servers, {}
-        for name in leaving(actual):
-            drained = known.get(name) or Drained(now)
-            drained.sessions = sessions.get(name, 0)
+        """Take in the present sessions of the servers counted."""
+        for name in self.servers.keys() - actual.leaving:
+            del self.servers[name]
+        for name in actual.leaving & sessions.keys():
+            drained = self.servers.setdefault(name, Drained(now))
+            drained.sessions = sessions[name]
             if drained.sessions:
                 drained.next_try, drained.pause = 0.0, SETTLE
             elif not drained.next_try:
                 drained.next_try = now + SETTLE
-            self.servers[name] = drained
 
     def counts(self) -> dict[str, int]:
         """Sessions by instance id, over all backends that it is leaving."""
@@ -75,13 +87,3 @@ class Drains:
     def overdue(self, now: float, most: float) -> list[Name]:
         """Servers that still have sessions after ``most`` seconds of draining."""
         return [name for name, each in self.servers.items() if each.sessions and now - each.since >= most]
-
-
-def leaving(actual: Actual) -> list[Name]:
-    """The servers that HAProxy holds but sends nothing to."""
-    return [
-        (at, name)
-        for at, servers in actual.backends.items()
-        for name, server in servers.items()
-        if name != WAIT and server.mode != "ready"
-    ]

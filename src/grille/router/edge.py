@@ -9,8 +9,7 @@ from . import stats
 from .actions import Action
 from .actual import parse_info, parse_map, parse_servers
 from .cli import Cli
-from .draining import Name
-from .model import Actual
+from .model import MAPS, Actual, Name
 from .pool import WAIT
 
 ACCEPTED = (
@@ -29,17 +28,23 @@ async def ask(cli: Cli, folder: str) -> Actual:
     Args:
         folder: where HAProxy's configuration says that the maps are.
     """
-    info, servers, routes, services = await cli.run(
-        ["show info", "show servers state", f"show map {folder}/routes.map", f"show map {folder}/services.map"]
+    info, servers, *maps = await cli.run(
+        ["show info", "show servers state", *(f"show map {folder}/{name}.map" for name in MAPS)]
     )
     pid, version, uptime = parse_info(info)
+    backends = {name: each for name, each in parse_servers(servers).items() if WAIT in each}
     return Actual(
         pid=pid,
         version=version,
         started=time.time() - uptime,
-        backends={name: each for name, each in parse_servers(servers).items() if WAIT in each},
-        routes=parse_map(routes),
-        services=parse_map(services),
+        backends=backends,
+        maps={name: parse_map(text) for name, text in zip(MAPS, maps, strict=True)},
+        leaving={
+            (at, name)
+            for at, each in backends.items()
+            for name, server in each.items()
+            if name != WAIT and server.mode != "ready"
+        },
     )
 
 
@@ -63,9 +68,12 @@ def accepted(answer: str) -> bool:
 
 
 async def sessions(cli: Cli, names: Iterable[Name]) -> dict[Name, int]:
-    """The present sessions of the servers in the backends that ``names`` name."""
-    backends = sorted({backend for backend, _ in names})
-    answers = await cli.run([f"show stat {backend} 4 -1" for backend in backends])
-    return {
-        (row["pxname"], row["svname"]): stats.number(row, "scur") for answer in answers for row in stats.rows(answer)
-    }
+    """The present sessions of each of the servers called ``names``; of one that is not there, 0."""
+    counts = dict.fromkeys(names, 0)
+    backends = sorted({backend for backend, _ in counts})
+    for answer in await cli.run([f"show stat {backend} 4 -1" for backend in backends]):
+        for row in stats.rows(answer):
+            name = (row["pxname"], row["svname"])
+            if name in counts:
+                counts[name] = stats.number(row, "scur")
+    return counts

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Mode = Literal["ready", "drain", "maint"]
+from .lead import Lead
+
+Mode = Literal["ready", "maint"]
+MapName = Literal["routes", "services", "tcp", "sni", "pages"]
+MAPS: tuple[MapName, ...] = ("routes", "services", "tcp", "sni", "pages")
+Address = tuple[MapName, str]  # a map, and a key in it
+Name = tuple[str, str]  # a backend, and a server in it
 
 
 @dataclass(frozen=True)
@@ -20,26 +26,24 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Service:
-    """A service that some route names: the class of its backend, and its servers by instance id."""
+class Wanted:
+    """A server as it should be. ``weight``: its share beside the others of its backend, 100 is usual."""
 
-    pool: str = "http"
-    servers: dict[str, Endpoint] = field(default_factory=dict)
+    endpoint: Endpoint
+    weight: int = 100
 
 
-@dataclass(frozen=True)
-class Desired:
-    """What HAProxy should hold.
+@dataclass
+class Slice:
+    """The part of what HAProxy should hold that a plan is made for; all of it, or what changed.
 
     Args:
-        routes: ``host/path/`` to the service's name, for each route.
-        services: each service that a route names, with servers or without.
-        refused: key in the store to the reason why its record is left out.
+        variants: the servers of each, by instance id; None for a variant that no route leads to (any more).
+        entries: what is at an address: where it leads to, a text (a page), or None for nothing.
     """
 
-    routes: dict[str, str] = field(default_factory=dict)
-    services: dict[str, Service] = field(default_factory=dict)
-    refused: dict[str, str] = field(default_factory=dict)
+    variants: dict[str, dict[str, Wanted] | None] = field(default_factory=dict)
+    entries: dict[Address, Lead | str | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -48,6 +52,7 @@ class Server:
 
     endpoint: Endpoint
     mode: Mode
+    weight: int = 100
 
 
 @dataclass
@@ -57,12 +62,18 @@ class Actual:
     Args:
         pid: in its own container. started: seconds since the epoch, to a second.
         backends: backend to its servers by name, the placeholder among them.
-        routes: the map of routes. services: the map of services to backends.
+        maps: each map's entries.
+        leaving: the servers that HAProxy holds but sends nothing to.
     """
 
     pid: int = 0
     version: str = ""
     started: float = 0.0
     backends: dict[str, dict[str, Server]] = field(default_factory=dict)
-    routes: dict[str, str] = field(default_factory=dict)
-    services: dict[str, str] = field(default_factory=dict)
+    maps: dict[MapName, dict[str, str]] = field(default_factory=lambda: {name: {} for name in MAPS})
+    leaving: set[Name] = field(default_factory=set)
+
+    @property
+    def services(self) -> dict[str, str]:
+        """The map of services: variant to backend."""
+        return self.maps["services"]

@@ -1,31 +1,45 @@
 """Pools: backends declared ahead, empty, because HAProxy 2.6 can add servers at run time but no backends.
 
-What is fixed when HAProxy starts (mode, kind of check, balance, cookie) makes a class; each class has its pool.
+What is fixed when HAProxy starts (mode, compression, idle timeout of TCP, balance) makes a class; each class has its pool.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-WAIT = "_wait"  # the placeholder server of each backend; no instance can have this name
+from ..wire.routing import TCP_IDLE
 
-# A dynamic server of 2.6 re-uses connections only when both pool-purge-delay and pool-max-conn are given.
-SERVER_OPTIONS = "check inter 2s fastinter 500ms downinter 1s fall 2 rise 1 pool-purge-delay 5s pool-max-conn -1"
-# Refuses at once, and is used only while no other server is: a request that meets it waits (HAProxy's pause
-# between two tries) and is sent to the next server that comes, until its retries are used up.
-WAIT_SERVER = f"server {WAIT} 127.0.0.1:1 backup"
+WAIT = "_wait"  # the last server of each backend, used only while no other is; no instance can have this name
+
+CHECKS = "check inter 2s fastinter 500ms downinter 1s fall 2 rise 1"
+# Two failed connections in a row take a server out at once, without waiting for its next check.
+PASSIVE = "observe layer4 error-limit 2 on-error mark-down"
+# A dynamic server of 2.6 re-uses connections only when both of these are given.
+REUSE = "pool-purge-delay 5s pool-max-conn -1"
 
 
 @dataclass(frozen=True)
 class PoolClass:
-    """One kind of backend: its name (the start of its backends' names) and their directives."""
+    """One kind of backend: its name (the start of its backends' names).
+
+    Args:
+        idle: seconds that a connection may be silent, of a class that carries bytes; 0: it carries HTTP.
+        compress: answers are compressed.
+    """
 
     name: str
-    directives: tuple[str, ...] = ()
+    idle: int = 0
+    compress: bool = False
 
 
-CLASSES = {"http": PoolClass("http", ("balance roundrobin",))}
-CLASS_OF_PROTOCOL = {"http": "http"}
+CLASSES = {
+    each.name: each
+    for each in (
+        PoolClass("http"),
+        PoolClass("zip", compress=True),
+        *(PoolClass(f"t{seconds}", idle=seconds) for seconds in TCP_IDLE),
+    )
+}
 
 
 def backend_name(pool: str, number: int) -> str:
@@ -36,3 +50,14 @@ def backend_name(pool: str, number: int) -> str:
 def class_of(backend: str) -> str:
     """The class that a backend's name tells."""
     return backend.rpartition("-")[0]
+
+
+def server_options(*, h2c: bool, proxy: bool, concurrency: int, tcp: bool, weight: int) -> str:
+    """The options of a server, besides its address (configuration manual of HAProxy, section 5.2).
+
+    A connection of TCP whose server is found dead is ended, so that its client connects anew.
+    """
+    options = [CHECKS, PASSIVE, "on-marked-down shutdown-sessions" if tcp else REUSE]
+    options += ["proto h2"] * h2c + ["send-proxy-v2"] * proxy
+    options += [f"maxconn {concurrency}"] * bool(concurrency)
+    return " ".join([*options, f"weight {weight}"])

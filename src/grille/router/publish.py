@@ -21,6 +21,7 @@ from ..wire.routing import RouterStatus
 log = structlog.get_logger()
 PACE = 0.05  # seconds between two writes, at least
 RETRY = 0.5
+MOST_REFUSED = 200  # reasons in one status; the daemon's own API has all
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Report:
     revision: int
     pid: int
     drains: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    handovers: int = 0
+    handover: str = ""
 
 
 class Publisher:
@@ -91,6 +95,9 @@ class Publisher:
                 updated=time.time(),
                 pid=report.pid,
                 drains=report.drains,
+                refused=dict(sorted(report.refused.items())[:MOST_REFUSED]),
+                handovers=report.handovers,
+                handover=report.handover,
             )
             await self._store.put(key, encode(status), lease=lease)
         self._written = report

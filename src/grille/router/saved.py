@@ -1,51 +1,59 @@
-"""What HAProxy comes back with after a restart: one JSON file, written by the daemon, read by the launcher."""
+"""What HAProxy comes back with after a restart: one JSON file, written by the daemon, read by HAProxy's supervisor."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..codec import decode, encode
 from ..wire.errors import InvalidValue
-from .model import Actual, Endpoint
+from . import variant
+from .model import Actual
 from .pool import WAIT
 
 FILE = "state.json"
 DEBOUNCE = 0.5  # seconds of changes that one write takes in
+BUSY = 10  # a write is followed by a pause of this many times what it took
 
 
 @dataclass(frozen=True)
-class SavedService:
-    """A service's backend and the servers that took traffic."""
+class Structure:
+    """What is fixed when HAProxy starts: backends per class, and whether TLS may be passed through by its SNI."""
 
-    backend: str
-    servers: dict[str, Endpoint] = field(default_factory=dict)
+    pools: dict[str, int] = field(default_factory=dict)
+    passthrough: bool = False
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The routes (``host/path/`` to service) and services of a moment."""
+    """HAProxy's state at a moment.
 
-    routes: dict[str, str] = field(default_factory=dict)
-    services: dict[str, SavedService] = field(default_factory=dict)
+    Args:
+        maps: each map's entries. backends: by server's name, the rest of its ``server`` line.
+        certificates: lines of the list of certificates; the files they name are in the folder ``certs``.
+    """
+
+    structure: Structure = field(default_factory=Structure)
+    maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    backends: dict[str, dict[str, str]] = field(default_factory=dict)
+    certificates: list[str] = field(default_factory=list)
 
 
-def of(actual: Actual) -> Saved:
-    """What is worth saving of ``actual``: draining servers and free backends are not."""
-    services = {
-        name: SavedService(
-            at,
-            {
-                server: each.endpoint
-                for server, each in actual.backends.get(at, {}).items()
-                if server != WAIT and each.mode == "ready"
-            },
-        )
-        for name, at in actual.services.items()
-    }
-    return Saved(dict(actual.routes), services)
+def of(actual: Actual, structure: Structure, certificates: list[str]) -> Saved:
+    """What is worth saving: servers that are leaving are not."""
+    lines: dict[str, dict[str, str]] = {}
+    for name, at in actual.services.items():
+        kind = variant.parse(name)
+        lines[at] = {
+            server: variant.server_line(kind, str(each.endpoint), each.weight)
+            for server, each in actual.backends.get(at, {}).items()
+            if server != WAIT and each.mode == "ready"
+        }
+    maps: Mapping[str, dict[str, str]] = {name: dict(table) for name, table in actual.maps.items()}
+    return Saved(structure, dict(maps), lines, certificates)
 
 
 def load(folder: Path) -> Saved:
@@ -59,10 +67,11 @@ def load(folder: Path) -> Saved:
     return decode(Saved, data, what=str(folder / FILE))
 
 
-def write(path: Path, data: bytes) -> None:
-    """Replace the file at ``path`` in one step, on the disk when this returns."""
+def write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Replace the file at ``path`` in one step, on the disk when this returns; ``mode`` from its first byte on."""
     fresh = path.with_name(f".{path.name}.new")
-    with open(fresh, "wb") as file:
+    fresh.unlink(missing_ok=True)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
@@ -70,26 +79,39 @@ def write(path: Path, data: bytes) -> None:
 
 
 class Saver:
-    """Writes the newest state that was offered, at most once in DEBOUNCE seconds."""
+    """Writes the newest state soon after ``changed`` is told, at most once in DEBOUNCE seconds.
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
-        self._latest = Saved()
-        self._written: Saved | None = None
-        self._offered = asyncio.Event()
+    Args:
+        state: gives what to write, at the moment of writing.
+    """
 
-    def offer(self, state: Saved) -> None:
-        """Let ``state`` be written soon, if it is not what is written."""
-        self._latest = state
-        if state != self._written:
-            self._offered.set()
+    def __init__(self, folder: Path, state: Callable[[], Saved | None]) -> None:
+        self._path, self._state = folder / FILE, state
+        self._written = b""
+        self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    def changed(self) -> None:
+        """Something may be different from what is written."""
+        self._changed.set()
+
+    async def write(self) -> None:
+        """Write now, if anything differs."""
+        async with self._lock:
+            self._changed.clear()
+            state = self._state()
+            data = encode(state) if state is not None else self._written
+            if data != self._written:
+                await asyncio.to_thread(write, self._path, data)
+                self._written = data
 
     async def run(self) -> None:
         """The loop; never returns."""
+        clock = asyncio.get_running_loop().time
+        pause = DEBOUNCE
         while True:
-            await self._offered.wait()
-            await asyncio.sleep(DEBOUNCE)
-            self._offered.clear()
-            state = self._latest
-            await asyncio.to_thread(write, self._path, encode(state))
-            self._written = state
+            await self._changed.wait()
+            await asyncio.sleep(pause)
+            began = clock()
+            await self.write()
+            pause = max(DEBOUNCE, BUSY * (clock() - began))

@@ -42,6 +42,13 @@ class LeaderRule:
     value: str = ""
 
 
+def may_lead(rule: LeaderRule, instance: Instance) -> bool:
+    """Whether ``instance`` may lead by ``rule``; of those that may, the oldest leads."""
+    if rule.mode == "manual":
+        return instance.id == rule.instance
+    return rule.mode == "oldest" or instance.metadata.get(rule.key) == rule.value
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
     """What is set for a whole service, at ``services/<service>/.settings``."""

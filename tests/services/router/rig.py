@@ -16,6 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from grille.codec import decode, encode
+from grille.router.supervisor import runtime
 from grille.service.sealing import Keyring
 from grille.store import Store
 from grille.wire import keys
@@ -68,13 +69,14 @@ class Router:
         self.store = store
         self._folder = tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp")
         self.folder = Path(self._folder.name)
+        self.folder.chmod(0o711)  # HAProxy enters it as its own user
         self.http, self.https, self.api = free_port(), free_port(), free_port()
         tokens = self.folder / "tokens"
         tokens.mkdir()
         (tokens / "read").write_text("secret")
         self.keyring = Keyring(str(lay_keys(self.folder / "config.keys", new_key("k1"))))
         self.tcp = free_range(TCP_PORTS)
-        self._environ = {
+        self.environ = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             "GRILLE_HOST": HOST,
@@ -118,7 +120,12 @@ class Router:
 
     def _spawn(self, module: str, log: str, environ: dict[str, str]) -> subprocess.Popen[bytes]:
         with open(self.folder / log, "ab") as file:
-            return subprocess.Popen([sys.executable, "-m", module], env={**self._environ, **environ}, stderr=file)
+            return subprocess.Popen([sys.executable, "-m", module], env={**self.environ, **environ}, stderr=file)
+
+    @property
+    def haproxy_pid(self) -> int:
+        """The pid of the HAProxy that ``haproxy``, its supervisor, runs now; 0 when none serves."""
+        return runtime.answers(self.folder / "haproxy.sock")
 
     async def register(self, service: str, app: App, ident: str = "") -> int:
         instance = Instance(id=ident or app.name, service=service, address="127.0.0.1", port=app.port)

@@ -38,7 +38,7 @@ async def test_servers_come_and_go_under_load(router: Router, apps: Apps) -> Non
     assert load.sent > 200
     assert load.failures == []
     last = await router.status(lambda status: not status.drains)
-    assert last.pid == first.pid == router.haproxy.pid
+    assert last.pid == first.pid == router.haproxy_pid
     assert alive(first.pid)
 
 
@@ -127,7 +127,7 @@ async def test_killed_haproxy_comes_back_whole_without_daemon_or_store(router: R
     fresh = await apps("fresh")
     await router.register("app-web", fresh)
     await router.deregister("app-web", "app")
-    await router.status(lambda status: status.pid == router.haproxy.pid and not status.drains)
+    await router.status(lambda status: status.pid == router.haproxy_pid and not status.drains)
     await until(lambda: '"fresh"' in router.saved())
     assert list(json.loads(await router.ask("/routes"))["routes"][0]["servers"]) == ["fresh"]
     assert await router.get("app.example", "/shop") == (200, "fresh")
@@ -143,7 +143,7 @@ async def test_haproxy_restart_is_noticed_and_a_broken_state_file_survived(route
     (router.folder / "state.json").write_text('{"routes": 7}')
 
     router.start_haproxy()
-    after = await router.status(lambda status: status.pid == router.haproxy.pid)
+    after = await router.status(lambda status: status.pid == router.haproxy_pid)
     assert after.pid != before.pid
     assert await router.get("app.example") == (200, "app")
     assert "starting empty" in router.logs()
