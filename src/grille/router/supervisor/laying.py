@@ -56,7 +56,19 @@ def options(settings: Settings) -> Options:
         https_port=settings.integer("ROUTER_HTTPS_PORT", 443),
         fd_limit=fd_limit(),
         user=user(),
+        tcp_ports=tcp_ports(settings.text("ROUTER_TCP_PORTS", "")),
+        proxies=tuple(settings.words("ROUTER_PROXIES")),
     )
+
+
+def tcp_ports(text: str) -> tuple[int, int] | None:
+    """The first and last port for TCP routes in ``first-last``; None when it is empty; raises InvalidValue."""
+    if not text:
+        return None
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy="use two ports, like 20000-20099")
+    return int(first), int(last)
 
 
 def pools(settings: Settings) -> dict[str, int]:

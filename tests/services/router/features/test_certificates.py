@@ -60,10 +60,10 @@ async def test_a_certificate_taken_away_leaves_the_default(router: Router, autho
 
 
 async def test_domains_move_between_certificates(router: Router, authority: Authority) -> None:
-    one = certificate(router, authority, "mover", "one.move.example", "two.move.example")
-    await router.lay(one)
-    assert await shown(router, "two.move.example") == one.fingerprint
+    one = certificate(router, authority, "mover", "one.move.example", "two.move.example", "three.move.example")
     default = await shown(router, "nobody.example")
+    await router.lay(replace(one, domains=["one.move.example", "two.move.example"]))
+    assert await shown(router, "two.move.example") == one.fingerprint
     await router.lay(replace(one, domains=["one.move.example", "three.move.example"]))
     assert await shown(router, "one.move.example") == one.fingerprint
     assert await shown(router, "two.move.example") == default
