@@ -93,9 +93,7 @@ OF_OPTIONS = (
         app="maintenance",
         retry=120,
     ),
-    Page(
-        "body-too-large", 413, "body_too_large", "Body too large", "The request's body is larger than the app takes."
-    ),
+    Page("body-too-large", 413, "body_too_large", "Body too large", "The request's body is larger than the app takes."),
     LENGTH_REQUIRED,
     Page(
         "client-certificate",

@@ -33,6 +33,4 @@ def section(options: Options) -> str:
 
 def server(options: Options) -> str:
     """The last server of a backend of HTTP."""
-    return (
-        f"server {WAIT} unix@{options.inner('hold')} backup send-proxy-v2 proxy-v2-options unique-id pool-max-conn 0"
-    )
+    return f"server {WAIT} unix@{options.inner('hold')} backup send-proxy-v2 proxy-v2-options unique-id pool-max-conn 0"

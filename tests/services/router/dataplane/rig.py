@@ -66,14 +66,13 @@ class Dataplane:
         self._folder = tempfile.TemporaryDirectory(prefix="gd-", dir="/tmp")
         self.folder = Path(self._folder.name)
         self.http, self.https = free_port(), free_port()
-        self.options = Options(
-            self.folder, ("127.0.0.1",), self.http, self.https, tcp_ports=tcp_ports, proxies=proxies
-        )
+        self.options = Options(self.folder, ("127.0.0.1",), self.http, self.https, tcp_ports=tcp_ports, proxies=proxies)
         self.saved = Saved(Structure(pools or POOLS, passthrough), maps or {}, backends or {}, certificates or [])
         self.process: subprocess.Popen[bytes] | None = None
         self.started = 0.0  # seconds until it served
         self.client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=_trusting()), timeout=aiohttp.ClientTimeout(total=30)
+            connector=aiohttp.TCPConnector(limit=0, force_close=True, ssl=_trusting()),
+            timeout=aiohttp.ClientTimeout(total=30),
         )
 
     async def __aenter__(self) -> Dataplane:
