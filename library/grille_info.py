@@ -20,7 +20,7 @@ options:
     type: int
     default: 0
   process:
-    description: The process type whose lines are read; all by default.
+    description: The process type whose lines are read, V(router) for the requests; all by default.
     type: str
   reveal_env:
     description: Whether to return the values of environment variables, and not their names alone.
@@ -59,12 +59,18 @@ app:
   type: dict
   returned: with O(app)
 lines:
-  description: The app's last lines of output, each with C(job), C(stream), C(text) and C(time); none without O(tail).
+  description: The app's last lines of output, each with C(job), C(stream), C(text) and C(time), and of requests to it
+    (C(job) is V(router) then); none without O(tail).
   type: list
   elements: dict
   returned: with O(app)
 text:
   description: The same lines as text, each with its job's id.
+  type: list
+  elements: str
+  returned: with O(app)
+missing:
+  description: Hosts, and C(router/<id>), that did not give their lines.
   type: list
   elements: str
   returned: with O(app)
@@ -124,12 +130,12 @@ def _app(api: Client, params: dict[str, Any]) -> Result:
     if found is None:
         known = ", ".join(app["name"] for app in api.get("/apps")) or "none yet"
         raise NotFound(f"there is no app {name!r}", remedy=f"apps: {known}", code="unknown_app")
-    lines = []
+    logs: dict[str, Any] = {"lines": [], "missing": []}
     if params["tail"] > 0:
-        lines = api.get(f"/apps/{name}/logs", tail=params["tail"], process=params["process"])["lines"]
-    text = [f"{line['job']}: {line['text']}" for line in lines]
+        logs = api.get(f"/apps/{name}/logs", tail=params["tail"], process=params["process"])
+    text = [f"{line['job']}: {line['text']}" for line in logs["lines"]]
     app = found if params["reveal_env"] else without_secrets(found)
-    return {"app": app, "lines": lines, "text": text, "report": of_app(found)}
+    return {"app": app, "lines": logs["lines"], "missing": logs["missing"], "text": text, "report": of_app(found)}
 
 
 def main() -> None:

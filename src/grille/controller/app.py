@@ -20,6 +20,7 @@ from .context import CONTEXT, Context
 from .events import Hub
 from .metrics import Metrics
 from .records import Records
+from .routers import Routers
 from .shelf import Shelf
 
 END = "~"  # sorts after every key
@@ -43,6 +44,7 @@ def assemble(settings: config.Config, store: Store, session: aiohttp.ClientSessi
         election=Election(store, "controller", settings.identity, ttl=TTL),
         hub=hub,
         agents=Agents(session, tokens, records),
+        routers=Routers(session, tokens, records),
         shelf=Shelf(session, tokens, records, settings.shelf_key),
         metrics=Metrics(),
         keyring=Keyring(settings.config_keys),

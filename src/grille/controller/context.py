@@ -18,6 +18,7 @@ from .config import Config
 from .events import Hub
 from .metrics import Metrics
 from .records import Records
+from .routers import Routers
 from .shelf import Shelf
 
 TRIES = 10
@@ -35,6 +36,7 @@ class Context:
     election: Election
     hub: Hub
     agents: Agents
+    routers: Routers
     shelf: Shelf
     metrics: Metrics
     keyring: Keyring

@@ -33,7 +33,7 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(mirror, publisher, certificates, folder, settings.number("ROUTER_DRAIN_MAX", 3600.0))
         silence = Silence(reconciler)
         app = application(Tokens(settings.tokens))
-        api.attach(app, reconciler, publisher)
+        api.attach(app, reconciler, publisher, mirror, lambda: silence.silent)
         runner = await serve(app, settings.address, settings.integer("ROUTER_PORT", PORT))
         loops: dict[str, Loop] = {
             "mirror": mirror.run,

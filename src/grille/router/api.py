@@ -1,96 +1,95 @@
-"""The daemon's HTTP side: how it is, what HAProxy holds, and its counters. Nothing can be changed here."""
+"""The daemon's HTTP side: how it is, what HAProxy holds, and what ``telling`` makes of it. Nothing is changed here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from aiohttp import web
-from prometheus_client import generate_latest
-from prometheus_client.core import CollectorRegistry, Metric
 
 from ..service.http import answer, needs
-from . import edge, stats
+from ..store import Mirror
+from . import edge
 from .cli import Cli
 from .model import Actual
 from .pool import WAIT
 from .publish import Publisher
 from .reconcile import Reconciler
+from .telling import leads, pages, state
 
 
-def attach(app: web.Application, reconciler: Reconciler, publisher: Publisher) -> None:
-    """Add the routes of the API to ``app``."""
-    pages = Pages(reconciler, publisher)
-    app.router.add_get("/status", needs("read")(pages.status))
-    app.router.add_get("/routes", needs("read")(pages.routes))
-    app.router.add_get("/metrics", needs("read")(pages.metrics))
+def attach(
+    app: web.Application,
+    reconciler: Reconciler,
+    publisher: Publisher,
+    mirror: Mirror,
+    silent: Callable[[], Iterable[str]] = tuple,
+) -> None:
+    """Add the routes of the API to ``app``.
+
+    Args:
+        silent: gives the hosts that do not answer.
+    """
+    source = pages.Source(
+        folder=Path(reconciler.folder),
+        socket=reconciler.socket,
+        services=lambda: reconciler.actual.services,
+        routes=lambda: leads.addresses(_maps(reconciler.actual)),
+        entries=lambda: mirror.entries,
+    )
+    own = Pages(reconciler, publisher, pages.attach(app, source), silent)
+    app.router.add_get("/status", needs("read")(own.status))
+    app.router.add_get("/routes", needs("read")(own.routes))
 
 
 class Pages:
     """The handlers."""
 
-    def __init__(self, reconciler: Reconciler, publisher: Publisher) -> None:
+    def __init__(
+        self, reconciler: Reconciler, publisher: Publisher, telling: pages.Pages, silent: Callable[[], Iterable[str]]
+    ) -> None:
         self._reconciler, self._publisher = reconciler, publisher
-        self._baselines = stats.Baselines()
+        self._telling, self._silent = telling, silent
 
     async def status(self, request: web.Request) -> web.Response:
         """``GET /status``: the daemon's view; ``connected`` false while HAProxy is away."""
         actual, report = self._reconciler.actual, self._publisher.latest
-        used = set(actual.services.values())
-        document = {
-            "connected": report is not None,
-            "revision": report.revision if report else 0,
-            "pid": actual.pid,
-            "haproxy": actual.version,
-            "started": actual.started,
-            "routes": len(actual.routes),
-            "services": len(actual.services),
-            "servers": sum(len(servers) - 1 for servers in actual.backends.values()),
-            "backends": {"used": len(used), "free": len(actual.backends) - len(used)},
-            "drains": report.drains if report else {},
-            "unplaced": self._reconciler.unplaced,
-            "refused": self._reconciler.desired.refused,
-        }
-        return answer(document)
+        return answer(
+            state.document(
+                revision=report.revision if report else None,
+                pid=actual.pid,
+                version=actual.version,
+                started=actual.started,
+                routes=sum(len(actual.maps[name]) for name in ("routes", "tcp", "sni")),
+                services=actual.services,
+                backends=actual.backends,
+                drains=report.drains if report else {},
+                unplaced=sorted(self._reconciler.unplaced),
+                refused=report.refused if report else self._reconciler.table.refused,
+                handovers=self._reconciler.handovers.count,
+                handover=self._reconciler.handovers.reason,
+                silent=self._silent(),
+                followers=self._telling.followers,
+            )
+        )
 
     async def routes(self, request: web.Request) -> web.Response:
-        """``GET /routes``: each route, its service, and its servers, asked from HAProxy now."""
+        """``GET /routes``: every address, where it leads to, and the servers there, asked from HAProxy now."""
         cli = await Cli.open(self._reconciler.socket)
         try:
             actual = await edge.ask(cli, self._reconciler.folder)
         finally:
             cli.close()
-        return answer({"routes": [_route(actual, key, service) for key, service in sorted(actual.routes.items())]})
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        """``GET /metrics``: per service, in Prometheus' text format."""
-        cli = await Cli.open(self._reconciler.socket)
-        try:
-            (text,) = await cli.run(["show stat -1 2 -1"])
-        finally:
-            cli.close()
-        table = [row for row in stats.rows(text) if row.get("svname") == "BACKEND"]
-        found = list(stats.metrics(table, self._reconciler.actual.services, self._baselines))
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Once(found))
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": "text/plain; version=0.0.4"})
+        servers = {
+            at: {
+                name: {"address": str(server.endpoint), "mode": server.mode, "weight": server.weight}
+                for name, server in each.items()
+                if name != WAIT
+            }
+            for at, each in actual.backends.items()
+        }
+        return answer({"routes": leads.shown(_maps(actual), servers)})
 
 
-class _Once:
-    """Metrics that were collected already."""
-
-    def __init__(self, found: list[Metric]) -> None:
-        self._found = found
-
-    def collect(self) -> Iterable[Metric]:
-        return self._found
-
-
-def _route(actual: Actual, key: str, service: str) -> dict[str, object]:
-    host, _, path = key.partition("/")
-    backend = actual.services.get(service, "")
-    servers = {
-        name: {"address": str(server.endpoint), "mode": server.mode}
-        for name, server in actual.backends.get(backend, {}).items()
-        if name != WAIT
-    }
-    return {"host": host, "path": f"/{path.rstrip('/')}", "service": service, "backend": backend, "servers": servers}
+def _maps(actual: Actual) -> leads.Maps:
+    return {str(name): table for name, table in actual.maps.items()}

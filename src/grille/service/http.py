@@ -104,6 +104,16 @@ def seconds(request: web.Request, name: str, default: float, most: float) -> flo
     return value
 
 
+def whole(request: web.Request, name: str, default: int, most: int) -> int:
+    """The query parameter ``name`` as a whole number from 1 to ``most``; raises InvalidValue."""
+    raw = request.query.get(name, "")
+    if not raw:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 10 and 0 < int(raw) <= most):
+        raise InvalidValue(f"{name}={raw[:20]} is not valid", remedy=f"use a whole number from 1 to {most}")
+    return int(raw)
+
+
 async def event_stream(request: web.Request, events: AsyncIterator[tuple[str, object, str]]) -> web.StreamResponse:
     """Send server-sent events (WHATWG HTML, 9.2) until the client leaves.
 

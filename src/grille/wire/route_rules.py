@@ -12,6 +12,7 @@ from . import names
 from .errors import InvalidValue
 from .routing import ANY_HOST, IDLE, TCP_IDLE, Headers, Limits, Redirect, Route
 
+IDENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,299}\Z")
 PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/-]{0,199}\Z")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
 VALUE = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{0,1000}\Z")
@@ -32,7 +33,8 @@ MOST_AGE = 10 * 365 * 86400
 
 def check_route(route: Route) -> Route:
     """``route`` if all of it is valid; raises InvalidValue naming the field, the value and what would be right."""
-    names.check_label("route", route.id)
+    if not IDENT.match(route.id):
+        raise _wrong("id", route.id, "use letters, digits, dots and hyphens")
     names.check_label("service", route.service)
     if route.kind == "tcp":
         _tcp(route)

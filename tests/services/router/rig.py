@@ -112,6 +112,11 @@ class Router:
         """The pid of the HAProxy that ``haproxy``, its supervisor, runs now; 0 when none serves."""
         return runtime.answers(self.folder / "haproxy.sock")
 
+    async def serving(self) -> int:
+        """``haproxy_pid``, once one serves."""
+        await until(lambda: self.haproxy_pid > 0)
+        return self.haproxy_pid
+
     async def register(self, service: str, app: App, ident: str = "") -> int:
         instance = Instance(id=ident or app.name, service=service, address="127.0.0.1", port=app.port)
         return await self.store.put(keys.instance(service, instance.id), encode(instance))

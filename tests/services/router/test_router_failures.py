@@ -140,7 +140,7 @@ async def test_haproxy_restart_is_noticed_and_a_broken_state_file_survived(route
     await until(lambda: "app.example/" in router.saved())
     router.haproxy.kill()
     router.haproxy.wait()
-    (router.folder / "state.json").write_text('{"routes": 7}')
+    (router.folder / "state.json").write_text('{"maps": 7}')
 
     router.start_haproxy()
     after = await router.status(lambda status: status.pid == router.haproxy_pid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grille.router.actual import parse_map, parse_servers
 from grille.router.model import Endpoint
-from grille.router.stats import Baselines, number, rows
+from grille.router.stats import number, rows
 
 SERVERS = """1
 # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_port
@@ -36,12 +36,3 @@ def test_copies_in_a_map_are_marked() -> None:
 def test_quoted_fields_do_not_shift_and_torn_lines_are_left_out() -> None:
     table = rows('# pxname,svname,scur,last_chk,stot,\nb,s,3,"refused, at once",7,\nb,torn,3\n')
     assert [(row["svname"], number(row, "scur"), number(row, "stot")) for row in table] == [("s", 3, 7)]
-
-
-def test_counters_of_a_backend_used_before_start_at_zero() -> None:
-    baselines = Baselines()
-    row = {"pxname": "b", "stot": "10"}
-    assert baselines.counters("old", row)["stot"] == 10
-    assert baselines.counters("new", row)["stot"] == 0
-    assert baselines.counters("new", {**row, "stot": "12"})["stot"] == 2
-    assert baselines.counters("new", {**row, "stot": "1"})["stot"] == 1  # HAProxy started anew

@@ -1,4 +1,4 @@
-"""Log lines of jobs, tickets and apps, asked from the agents of the hosts that have them."""
+"""Log lines of jobs, tickets and apps, asked from the agents of the hosts that have them; requests, from routers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ...service.http import answer, not_found, seconds
-from ...wire.errors import GrilleError, InvalidValue
+from ...service.http import answer, not_found, seconds, whole
+from ...wire.errors import GrilleError
 from ...wire.specs import Ticket
 from ..agents import GONE
 from ..context import Context
@@ -18,6 +18,8 @@ from .work import find
 
 LONGEST = 60.0
 MOST_LINES = 10_000
+ROUTER = "router"  # the process of the access log's lines
+PATIENCE = 4.0  # seconds that a router has to give its lines
 
 
 def attach(app: web.Application) -> None:
@@ -51,15 +53,29 @@ async def of_ticket(request: web.Request) -> web.Response:
 
 
 async def of_app(request: web.Request) -> web.Response:
-    """The last ``tail`` lines of an app's jobs, by time; ``process=`` narrows it. ``missing``: silent hosts."""
+    """The last ``tail`` lines of an app's jobs, and of requests to it, by time; ``process=`` narrows it (``router``:
+    requests). ``missing``: hosts and ``router/<id>`` that are silent."""
     name, records = await app_records(request)
     tail, process = _tail(request, 100), request.query.get("process", "")
     jobs = [one for one in records.jobs_of(name) if one.status and process in ("", one.spec.process)]
-    answers = await asyncio.gather(*(_lines(context(request), job, tail) for job in jobs))
-    lines = [line for found in answers for line in found or ()]
+    requests, *answers = await asyncio.gather(
+        _requests(context(request), name, tail, process), *(_lines(context(request), job, tail) for job in jobs)
+    )
+    lines, silent = requests
+    lines += [line for found in answers for line in found or ()]
     missing = {job.spec.host for job, found in zip(jobs, answers, strict=True) if found is None}
     lines.sort(key=lambda line: float(line.get("time") or 0.0))
-    return answer({"lines": lines[-tail:], "missing": sorted(missing)})
+    return answer({"lines": lines[-tail:], "missing": [*sorted(missing), *silent]})
+
+
+async def _requests(here: Context, app: str, tail: int, process: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The access log's lines, if they are wanted, and the routers that gave none for want of an answer."""
+    if process not in ("", ROUTER):
+        return [], []
+    found, missing = await here.routers.ask("/log", {"app": app, "tail": str(tail)}, PATIENCE)
+    said = {"job": ROUTER, "process": ROUTER}
+    lines = [{**line, **said, "router": ident} for ident, one in found.items() for line in one.get("lines") or ()]
+    return lines, [f"router/{ident}" for ident in missing]
 
 
 async def _lines(here: Context, job: Job, tail: int) -> list[dict[str, Any]] | None:
@@ -89,9 +105,4 @@ def _kept(request: web.Request, ticket: Ticket) -> list[dict[str, Any]]:
 
 
 def _tail(request: web.Request, usual: int) -> int:
-    raw = request.query.get("tail", "")
-    if not raw:
-        return usual
-    if not raw.isdecimal() or not 0 < int(raw) <= MOST_LINES:
-        raise InvalidValue(f"tail={raw[:20]} is not valid", remedy=f"use a whole number from 1 to {MOST_LINES}")
-    return int(raw)
+    return whole(request, "tail", usual, MOST_LINES)

@@ -84,7 +84,7 @@ async def test_hand_over_that_fails_changes_nothing(router: Router, apps: Apps) 
     await routed(router, apps)
     pid = router.haproxy_pid
     router.daemon.kill()
-    (router.folder / "state.json").write_text('{"services": 7}')
+    (router.folder / "state.json").write_text('{"maps": 7}')
 
     answer = await do(router, "handover")
     assert not answer["ok"]
