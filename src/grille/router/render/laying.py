@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
 from dataclasses import replace
@@ -43,7 +44,7 @@ def _listed(folder: Path, saved: Saved) -> str:
 def _files(line: str) -> list[str]:
     """The files that a line names: its certificate, and the authorities that may sign clients'."""
     words = line.replace("[", " ").replace("]", " ").split()
-    return [words[0], *(path for word, path in zip(words, words[1:], strict=False) if word == "ca-file")]
+    return [words[0], *(path for word, path in itertools.pairwise(words) if word == "ca-file")]
 
 
 def _remove_left(folder: Path, pattern: str) -> None:
