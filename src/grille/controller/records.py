@@ -13,7 +13,7 @@ from ..wire import keys
 from ..wire.acme import AcmeAccount, AcmeOrder, AcmeSettings
 from ..wire.configuration import ConfigVersion, Rollout
 from ..wire.errors import InvalidValue
-from ..wire.routing import Certificate, Route, RouterStatus
+from ..wire.routing import AppRouting, Certificate, Route, RouterStatus
 from ..wire.specs import (
     App,
     Formation,
@@ -62,6 +62,8 @@ def place(key: str) -> Place | None:
             return "instance", (service, ident), Instance
         case ["routes", ident]:
             return "route", ident, Route
+        case ["routing", "apps", app]:
+            return "routing", app, AppRouting
         case ["routers", ident]:
             return "router", ident, RouterStatus
         case ["routing", "certificates", ident]:
@@ -91,12 +93,14 @@ class Records:
         self.tickets: dict[str, Ticket] = {}
         self.instances: dict[tuple[str, str], Instance] = {}
         self.routes: dict[str, Route] = {}
+        self.routing: dict[str, AppRouting] = {}
         self.routers: dict[str, RouterStatus] = {}
         self.configs: dict[tuple[str, int], ConfigVersion] = {}
         self.rollouts: dict[str, Rollout] = {}
         self.certificates: dict[str, Certificate] = {}
         self.acme: dict[str, Any] = {}
         self.orders: dict[str, AcmeOrder] = {}
+        self.routed = 0  # the revision of the newest change that routers have to follow
         self._newest: dict[str, int] = {}
         self._revisions: dict[str, int] = {}
         self._tables: dict[str, dict[Any, Any]] = {
@@ -109,6 +113,7 @@ class Records:
             "ticket": self.tickets,
             "instance": self.instances,
             "route": self.routes,
+            "routing": self.routing,
             "router": self.routers,
             "config": self.configs,
             "rollout": self.rollouts,
@@ -138,6 +143,8 @@ class Records:
             self._revisions[entry.key] = entry.mod_revision
         else:
             self._revisions.pop(entry.key, None)
+        if keys.ROUTING[0] <= entry.key < keys.ROUTING[1]:
+            self.routed = max(self.routed, entry.mod_revision)
         found = place(entry.key)
         if found is None:
             return None
