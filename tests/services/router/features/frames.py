@@ -41,7 +41,10 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int 
 
 async def shake(wire: Wire, host: str) -> None:
     """The opening handshake."""
-    head = [f"GET /echo HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade", f"Sec-WebSocket-Key: {KEY}"]
+    head = [
+        f"GET /echo HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade",
+        f"Sec-WebSocket-Key: {KEY}",
+    ]
     reply = await wire.ask("\r\n".join([*head, "Sec-WebSocket-Version: 13", "", ""]))
     assert (reply.status, reply.header("sec-websocket-accept")) == (101, ACCEPT)
 

@@ -68,7 +68,9 @@ async def test_a_deploy_moves_each_client_once_and_fails_nothing(router: Router,
             await start("moved-web", f"new-{number}", name(f"new-{number}"))
             status = await router.remove(origin.instance("moved-web"))
             await router.status(
-                lambda found, ident=ident, least=status.revision: found.revision >= least and not found.drains.get(ident)
+                lambda found, ident=ident, least=status.revision: (
+                    found.revision >= least and not found.drains.get(ident)
+                )
             )
             await origin.stop()
             await asyncio.sleep(0.3)
