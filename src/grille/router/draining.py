@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .model import Actual, Name, Slice
 
 HOLD = 15.0  # seconds that requests may wait at a backend after its last server went
+LOOKS = 2  # counts of a server's sessions before none means none
 SETTLE = 0.25  # seconds without a session before a server is removed; also the pause before a second try
 SLOWEST = 2.0  # seconds between two tries at most: each try stops all of HAProxy's threads for a moment
 
@@ -43,6 +44,7 @@ class Drained:
 
     since: float
     sessions: int = 0
+    looks: int = 0
     next_try: float = 0.0
     pause: float = SETTLE
 
@@ -54,26 +56,31 @@ class Drains:
         self.servers: dict[Name, Drained] = {}
 
     def fresh(self, actual: Actual) -> set[Name]:
-        """The servers whose sessions were never counted."""
-        return actual.leaving - self.servers.keys()
+        """The servers that leave and whose sessions were not counted LOOKS times yet."""
+        for name in self.servers.keys() - actual.leaving:
+            del self.servers[name]
+        seen = {name for name, each in self.servers.items() if each.looks >= LOOKS}
+        return actual.leaving - seen
 
     def update(self, actual: Actual, sessions: Mapping[Name, int], now: float) -> None:
         """Take in the present sessions of the servers counted."""
-        for name in self.servers.keys() - actual.leaving:
-            del self.servers[name]
         for name in actual.leaving & sessions.keys():
             drained = self.servers.setdefault(name, Drained(now))
-            drained.sessions = sessions[name]
+            drained.sessions, drained.looks = sessions[name], drained.looks + 1
             if drained.sessions:
                 drained.next_try, drained.pause = 0.0, SETTLE
             elif not drained.next_try:
                 drained.next_try = now + SETTLE
 
     def counts(self) -> dict[str, int]:
-        """Sessions by instance id, over all backends that it is leaving."""
+        """Sessions by instance id, over all backends that it is leaving.
+
+        Before the last of LOOKS it is one at least: a request may have been on its way to the server.
+        """
         counts: dict[str, int] = {}
         for (_, server), drained in self.servers.items():
-            counts[server] = counts.get(server, 0) + drained.sessions
+            least = int(drained.looks < LOOKS)
+            counts[server] = counts.get(server, 0) + max(least, drained.sessions)
         return dict(sorted(counts.items()))
 
     def removable(self, now: float) -> list[Name]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import structlog
 
 from ..wire.errors import Unavailable
 from . import edge
-from .actions import Remove
+from .actions import Move, Remove
 from .cli import Cli
 from .draining import Drains
 from .model import Actual, Name
 
 log = structlog.get_logger()
 COUNT = 0.2  # seconds between two counts of sessions
+QUICK = 0.03  # seconds between the first counts of a server's
+PARKED = 1  # the port of a server that is to be removed
 BUSY = "Server still has connections"
 
 
@@ -31,10 +34,11 @@ class Drainer:
         self._counted = 0.0
         self._former: dict[Cli, dict[Name, int]] = {}  # HAProxys that were taken over from, and what they still serve
 
-    @property
-    def busy(self) -> bool:
-        """Whether anything is on its way out."""
-        return bool(self._drains.servers) or any(self._former.values())
+    def pause(self, actual: Actual) -> float:
+        """Seconds until the next count is due; 0 when nothing is on its way out."""
+        if self._drains.fresh(actual):
+            return QUICK
+        return COUNT if self._drains.servers or any(self._former.values()) else 0.0
 
     def keep(self, cli: Cli) -> None:
         """Go on counting in the HAProxy behind ``cli``, which another one has taken over from."""
@@ -57,9 +61,8 @@ class Drainer:
         """Count the sessions of what began to leave, and from time to time those of all that leaves."""
         now = time.monotonic()
         names = self._drains.fresh(actual)
-        gone = set(actual.leaving)
         if now - self._counted >= COUNT:
-            self._counted, names = now, gone
+            self._counted, names = now, set(actual.leaving)
         if names:
             self._drains.update(actual, await edge.sessions(cli, names), now)
         for former in [each for each in self._former if each.lost]:
@@ -82,6 +85,9 @@ class Drainer:
         names = self._drains.removable(now)
         if not names:
             return False
+        # HAProxy keeps idle connections to a server, and lets go of them when its address changes.
+        parked = [Move(at, name, replace(actual.backends[at][name].endpoint, port=PARKED)) for at, name in names]
+        await edge.carry_out(cli, parked, actual, folder)
         refused = await edge.carry_out(cli, [Remove(at, name) for at, name in names], actual, folder)
         return any(not answer.startswith(BUSY) for _, answer in refused)
 

@@ -26,7 +26,6 @@ from .tls.keeper import Certificates
 
 log = structlog.get_logger()
 RECHECK = 30.0  # seconds after which HAProxy is asked anew, in case somebody else changed it
-TICK = 0.2  # seconds between two looks while servers drain
 SLOW_TICK = 1.0  # seconds between two looks while requests wait, or after a refusal
 RECONNECT = 0.2
 AWAY = 3.0  # seconds without HAProxy after which the router's status is withdrawn
@@ -193,8 +192,8 @@ class Reconciler:
         return False
 
     def _pause(self, certified: bool) -> float:
-        if self._drainer.busy:
-            return TICK
+        if pause := self._drainer.pause(self.actual):
+            return pause
         if self._holds or self.unplaced or self._refusals or not certified:
             return min(RECHECK, SLOW_TICK * max(1, self._refusals))
         return RECHECK

@@ -92,6 +92,9 @@ def test_server_is_removed_only_after_it_was_seen_without_sessions_for_a_while()
     actual.leaving.add(AT)
     assert drains.fresh(actual) == {AT, LEFT}
     drains.update(actual, {AT: 2, LEFT: 0}, 10.0)
+    assert drains.counts() == {"i1": 2, "i2": 1}  # one look is not enough
+    assert drains.fresh(actual) == {AT, LEFT}
+    drains.update(actual, {AT: 2, LEFT: 0}, 10.0)
     assert drains.fresh(actual) == set()
     assert drains.counts() == {"i1": 2, "i2": 0}
     assert AT not in drains.removable(20.0)
@@ -103,5 +106,5 @@ def test_server_is_removed_only_after_it_was_seen_without_sessions_for_a_while()
     assert AT not in drains.removable(21.0 + SETTLE * 1.5)  # HAProxy refused: later
     assert AT in drains.removable(21.0 + SETTLE * 2)
     actual.leaving.clear()
-    drains.update(actual, {}, 30.0)
+    assert drains.fresh(actual) == set()
     assert drains.servers == {}
