@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -25,18 +26,22 @@ class Authority:
         self.certificate = builder.add_extension(usage, critical=True).sign(self._key, hashes.SHA256())
         _write(folder / "ca.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, address: str = "") -> tuple[str, str]:
+    def issue(self, name: str, address: str = "", hosts: Sequence[str] = ()) -> tuple[str, str]:
         """Paths of a new certificate and its key, for client and server; without a common name, as etcd wants it.
 
         Issued again under the same name, it takes the place of the old one.
+
+        Args:
+            address, hosts: the IP address and the host names (the first label may be ``*``) that it is for.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, name)])
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
         builder = self._builder(subject, key).add_extension(usage, critical=False)
-        if address:
-            names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-            builder = builder.add_extension(names, critical=False)
+        names: list[x509.GeneralName] = [x509.DNSName(host) for host in hosts]
+        names += [x509.IPAddress(ipaddress.ip_address(address))] if address else []
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         paths = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         _write(paths[1], _pem(key))

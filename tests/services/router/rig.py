@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,13 +17,18 @@ from aiohttp import web
 
 from grille.codec import decode, encode
 from grille.router.supervisor import runtime
+from grille.service.sealing import Keyring
 from grille.store import Store
 from grille.wire import keys
 from grille.wire.routing import Route, RouterStatus
 from grille.wire.specs import Instance
+from tests.services.router.records import Record, key_of
 from tests.support.etcd import free_port
+from tests.support.keys import lay_keys, new_key
+from tests.support.ports import free_range
 
 HOST = "h1"
+TCP_PORTS = 8
 
 
 class App:
@@ -53,9 +59,13 @@ class App:
 
 
 class Router:
-    """HAProxy and the daemon as processes of their own, as in their two containers."""
+    """HAProxy and the daemon as processes of their own, as in their two containers.
 
-    def __init__(self, store: Store, etcd_url: str) -> None:
+    Args:
+        environ: settings of both over the rig's own.
+    """
+
+    def __init__(self, store: Store, etcd_url: str, **environ: str) -> None:
         self.store = store
         self._folder = tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp")
         self.folder = Path(self._folder.name)
@@ -64,6 +74,8 @@ class Router:
         tokens = self.folder / "tokens"
         tokens.mkdir()
         (tokens / "read").write_text("secret")
+        self.keyring = Keyring(str(lay_keys(self.folder / "config.keys", new_key("k1"))))
+        self.tcp = free_range(TCP_PORTS)
         self.environ = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
@@ -76,6 +88,9 @@ class Router:
             "GRILLE_ROUTER_HTTPS_PORT": str(self.https),
             "GRILLE_ROUTER_BIND": "127.0.0.1",
             "GRILLE_ROUTER_POOL": "20",
+            "GRILLE_ROUTER_TCP_PORTS": f"{self.tcp[0]}-{self.tcp[-1]}",
+            "GRILLE_CONFIG_KEYS": str(self.folder / "config.keys"),
+            **environ,
         }
         self.haproxy: subprocess.Popen[bytes] | None = None
         self.daemon: subprocess.Popen[bytes] | None = None
@@ -133,6 +148,33 @@ class Router:
             created=created,
         )
         return await self.store.put(keys.route(route.id), encode(route))
+
+    async def put(self, *records: Record) -> int:
+        """Put records in the store as the controller would; the last one's revision."""
+        return [await self.store.put(key_of(record), encode(record)) for record in records][-1]
+
+    async def lay(self, *records: Record) -> RouterStatus:
+        """Put records and wait until HAProxy reflects them; fails when one of them is refused."""
+        status = await self.acknowledged(await self.put(*records))
+        refused = {key: status.refused[key] for key in map(key_of, records) if key in status.refused}
+        assert not refused, refused
+        return status
+
+    async def remove(self, *records: Record) -> RouterStatus:
+        """Delete records and wait until HAProxy reflects it."""
+        return await self.acknowledged([await self.store.delete(key_of(record)) for record in records][-1])
+
+    def runtime(self, *commands: str) -> list[str]:
+        """HAProxy's answers on its runtime socket, one connection per command."""
+        return [self._command(command) for command in commands]
+
+    def _command(self, command: str) -> str:
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(20)
+            line.connect(str(self.folder / "haproxy.sock"))
+            line.sendall(f"{command}\n".encode())
+            with line.makefile("rb") as answer:
+                return answer.read().decode("utf-8", "replace").strip()
 
     async def status(self, ready: Callable[[RouterStatus], bool], timeout: float = 10.0) -> RouterStatus:
         """The router's status as soon as it is ``ready``."""
