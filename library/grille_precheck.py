@@ -167,17 +167,21 @@ def disk_problem(path: str, wanted_mib: int, free_bytes: int) -> str:
     return f"{path} has {free} MiB free, {wanted_mib} are needed; free some, or mount a larger disk at {path}"
 
 
-def owner(inode: str) -> str:
-    """The process that holds the socket ``inode``, as ``name (pid)``; "another process" when it cannot be seen."""
+def holder(inode: str) -> str:
+    """The pid of the process that holds the socket ``inode``; empty when it cannot be seen."""
     for link in glob.iglob("/proc/[0-9]*/fd/*"):
         try:
             if os.readlink(link) == f"socket:[{inode}]":
-                pid = link.split("/")[2]
-                with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
-                    return f"{file.read().strip()} (pid {pid})"
+                return link.split("/")[2]
         except OSError:
             continue
-    return "another process"
+    return ""
+
+
+def owner(pid: str) -> str:
+    """The process ``pid`` in words; "another process" when it cannot be seen."""
+    name = _read(f"/proc/{pid}/comm").strip() if pid else ""
+    return f"{name} (pid {pid})" if name else "another process"
 
 
 def _read(path: str) -> str:
@@ -194,12 +198,20 @@ def _nearest(path: str) -> str:
     return path
 
 
-def _ours(engine: Engine, container: str) -> bool:
+def _ours(engine: Engine, container: str, pid: str) -> bool:
+    """Whether ``container`` runs, and ``pid``, where it is known, in it (or both on the host)."""
     try:
-        found = engine.find(name_path("containers", container, "json"))
+        state = (engine.find(name_path("containers", container, "json")) or {}).get("State") or {}
     except EngineError:
         return False
-    return bool(((found or {}).get("State") or {}).get("Running"))
+    return bool(state.get("Running")) and (not pid or _namespace(pid) in ("", _namespace(str(state.get("Pid", "")))))
+
+
+def _namespace(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
 
 
 def port_problems(wanted: list[dict[str, Any]], engine: Engine) -> list[str]:
@@ -209,9 +221,10 @@ def port_problems(wanted: list[dict[str, Any]], engine: Engine) -> list[str]:
     problems = []
     for one in wanted:
         taken = clash(tcp + udp if one["udp"] else tcp, one["address"], one["port"])
-        if one["port"] and taken and not _ours(engine, one["container"]):
+        pid = holder(taken.inode) if one["port"] and taken else ""
+        if one["port"] and taken and not _ours(engine, one["container"], pid):
             remedy = f"stop it{', or ' + one['remedy'] if one['remedy'] else ''}"
-            problems.append(f"port {one['port']} is taken by {owner(taken.inode)}; {remedy}")
+            problems.append(f"port {one['port']} is taken by {owner(pid)}; {remedy}")
     return problems
 
 

@@ -68,7 +68,7 @@ def port_range(text: str) -> tuple[int, int] | None:
     if not text:
         return None
     first, _, last = text.partition("-")
-    if first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
+    if text.isascii() and first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
         return int(first), int(last)
     raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy="use a range like 20000-20099")
 

@@ -69,8 +69,9 @@ class HAProxy:
         words = text.partition(" : ")[2] if kind in KINDS else text
         if kind == "[ALERT]" and not self.alert:
             self.alert = words
-        if words and (kind == "[ALERT]" or not self.left):  # it names each proxy as it stops
-            log.write(KINDS.get(kind, "info"), "HAProxy says", text=words, pid=self.pid)
+        told = words.startswith("CLI : ") or (self.left and kind != "[ALERT]")  # what it was told to do, once more
+        if words:
+            log.write("debug" if told else KINDS.get(kind, "info"), "HAProxy says", text=words, pid=self.pid)
 
     def leave(self, *, keep: bool = False) -> None:
         """Tell it to take no new connection, and to end after its last; it is asked on while it does.
