@@ -208,7 +208,7 @@ def test_canary(grid: Grid, app: str) -> None:
     _fails(grid.play("canary", app=app, to=to), "weight or steps")
 
 
-def test_a_canary_that_is_not_well_is_taken_back(grid: Grid, app: str) -> None:
+def test_an_app_without_instances_gets_no_share(grid: Grid, app: str) -> None:
     to = f"{app}-next"
     grid.play("scale", app=to, scale={"web": 0}).ok()
     _fails(grid.play("canary", app=app, to=to, weight=10), f"{to} has no instance up")
