@@ -57,10 +57,14 @@ class Drains:
 
     def fresh(self, actual: Actual) -> set[Name]:
         """The servers that leave and whose sessions were not counted LOOKS times yet."""
-        for name in self.servers.keys() - actual.leaving:
-            del self.servers[name]
+        self.forget(actual)
         seen = {name for name, each in self.servers.items() if each.looks >= LOOKS}
         return actual.leaving - seen
+
+    def forget(self, actual: Actual) -> None:
+        """Leave out what is gone, or back."""
+        for name in self.servers.keys() - actual.leaving:
+            del self.servers[name]
 
     def update(self, actual: Actual, sessions: Mapping[Name, int], now: float) -> None:
         """Take in the present sessions of the servers counted."""

@@ -89,6 +89,7 @@ class Drainer:
         parked = [Move(at, name, replace(actual.backends[at][name].endpoint, port=PARKED)) for at, name in names]
         await edge.carry_out(cli, parked, actual, folder)
         refused = await edge.carry_out(cli, [Remove(at, name) for at, name in names], actual, folder)
+        self._drains.forget(actual)
         return any(not answer.startswith(BUSY) for _, answer in refused)
 
 

@@ -120,6 +120,7 @@ class Reconciler:
         self._publisher.offer(self._report(revision))
         if await self._drainer.remove(cli, self.actual, self.folder):
             self._asked = 0.0
+        self._publisher.offer(self._report(revision))
         self.saver.changed()
         if await self._hand_over(cli):
             return None

@@ -117,6 +117,7 @@ async def test_killed_haproxy_comes_back_whole_without_daemon_or_store(router: R
     router.daemon.kill()
     router.haproxy.kill()
     router.haproxy.wait()
+    await until(lambda: not listening(router))
 
     router.start_haproxy()
     await until(lambda: listening(router))
