@@ -15,7 +15,7 @@ from . import variant
 from .claims import Claims, addresses_of
 from .lead import Lead, encode, options_of
 from .model import Address, Slice, Wanted
-from .records import PROTOCOLS, Record, Registered, read
+from .records import PROTOCOLS, Record, Registered, read, shortened
 from .variant import Variant
 
 
@@ -171,7 +171,8 @@ class Table:
         key = keys.instance(each.instance.service, each.instance.id)
         wrong = not kind.tcp and (protocol not in PROTOCOLS or (PROTOCOLS[protocol] and not kind.h2c))
         if wrong:
-            self.refused[key] = f"a route of protocol {'h2c' if kind.h2c else 'http'} cannot lead to {protocol!r}"
+            wanted = "h2c" if kind.h2c else "http"
+            self.refused[key] = shortened(f"a route of protocol {wanted} cannot lead to {protocol!r}")
         elif self.refused.get(key, "").startswith("a route of protocol"):
             del self.refused[key]
         return not wrong

@@ -60,8 +60,7 @@ class Drainer:
         gone = set(actual.leaving)
         if now - self._counted >= COUNT:
             self._counted, names = now, gone
-        if names:
-            self._drains.update(actual, await edge.sessions(cli, names), now)
+        self._drains.update(actual, await edge.sessions(cli, names) if names else {}, now)
         for former in [each for each in self._former if each.lost]:
             del self._former[former]
         for former, left in self._former.items():

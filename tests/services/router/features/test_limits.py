@@ -1,4 +1,4 @@
-"""Limits of routes: sizes of bodies, rates of clients, requests at a time in one instance, and how long an app may take."""
+"""Limits of routes: sizes of bodies, rates of clients, requests at a time in one instance, time for an answer."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ async def asks(router: Router, host: str, source: str, times: int) -> list[int]:
 
 async def test_a_client_above_its_rate_is_told_so_and_others_are_not(router: Router, start: Start) -> None:
     await start("rate-web")
-    await router.lay(
-        http("rate.example", "rate-web", limits=Limits(rate=2)), http("other-rate.example", "rate-web")
-    )
+    await router.lay(http("rate.example", "rate-web", limits=Limits(rate=2)), http("other-rate.example", "rate-web"))
     first = await asks(router, "rate.example", "127.0.0.21", 40)
     assert set(first) == {200, 429}
     assert 18 <= first.index(429) <= 22

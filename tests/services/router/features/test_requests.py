@@ -69,7 +69,7 @@ async def test_paths_are_taken_off_or_kept(router: Router, start: Start) -> None
     assert found == taken
 
 
-VALUES = ['plain', 'two words', '%[src]', '"quoted" \\ back', "it's; a # $HOME ${x}", 'a|b&c=d,e', '<<', 'umläut €']
+VALUES = ["plain", "two words", "%[src]", '"quoted" \\ back', "it's; a # $HOME ${x}", "a|b&c=d,e", "<<", "umläut €"]
 
 
 async def test_headers_are_set_and_removed_to_the_letter(router: Router, start: Start) -> None:

@@ -102,9 +102,7 @@ def bomb(wire: Raw2, word: str) -> bytes:
     return large + b"\xbe" * 8000  # 62: the newest entry of the dynamic table
 
 
-async def test_a_bomb_of_table_entries_is_not_blown_up(
-    router: Router, start: Start, neighbour: Neighbour
-) -> None:
+async def test_a_bomb_of_table_entries_is_not_blown_up(router: Router, start: Start, neighbour: Neighbour) -> None:
     origin = await targets(router, start, "bomb")
 
     async def client() -> None:
@@ -128,7 +126,8 @@ async def test_streams_opened_and_reset_at_once_hold_up_nobody(
             with contextlib.suppress(ConnectionError):
                 for number in range(2000):
                     stream = 2 * number + 1
-                    wire.frame(HEADERS, END_STREAM | END_HEADERS, stream, wire.state.encoder.encode(pairs("reset.example")))
+                    head = wire.state.encoder.encode(pairs("reset.example"))
+                    wire.frame(HEADERS, END_STREAM | END_HEADERS, stream, head)
                     wire.frame(3, 0, stream, b"\x00\x00\x00\x08")
                     if number % 100 == 0:
                         await wire.writer.drain()

@@ -47,9 +47,8 @@ class Neighbour:
     @contextlib.asynccontextmanager
     async def unharmed(self, *, quiet: float = 1.0) -> AsyncIterator[None]:
         """While the block lasts, every request is answered about as fast as just before, by the same HAProxy."""
-        haproxy = self._router.haproxy
-        assert haproxy is not None
-        memory = rss(haproxy.pid)
+        haproxy = self._router.haproxy_pid
+        memory = rss(haproxy)
         self._say("begin")
         await asyncio.sleep(quiet)
         before = await self._measured()
@@ -57,8 +56,8 @@ class Neighbour:
         yield
         during = await self._measured()
         assert during < max(LEAST, TIMES * before), (before, during)
-        assert haproxy.poll() is None
-        assert rss(haproxy.pid) - memory < MOST
+        assert self._router.haproxy_pid == haproxy
+        assert rss(haproxy) - memory < MOST
 
     async def _measured(self) -> float:
         """The p99 since it was told to begin, in seconds."""
