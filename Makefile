@@ -30,8 +30,8 @@ up: bootstrap ## set up the grid of INVENTORY (this machine), deploy examples/he
 down: bootstrap ## stop all of it; PURGE=1 removes its data and secrets as well
 	$(PLAYBOOK) playbooks/down.yml -e purge=$(PURGE)
 
-test: bootstrap-dev ## run the tests
-	.venv/bin/pytest $(ARGS)
+test: bootstrap-dev ## run the tests, or some of them: ARGS=tests/unit
+	@$(if $(ARGS),.venv/bin/pytest $(ARGS),scripts/test)
 
 bench: bootstrap-dev ## measure Grille beside its peers, on a grid that is up: BENCH=heal
 	PYTHONPATH=src .venv/bin/python -m tests.bench.$(BENCH) $(ARGS)

@@ -7,9 +7,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from .grille.route_table import row, services
 from .grille_instances import describe
+from .grille_routes import from_api
 
 Record = dict[str, Any]
+TOLD = ("id", "app", "process", "weight", "targets", "redirect")  # of a route's row, said elsewhere or for machines
 
 
 def table(rows: list[list[object]]) -> list[str]:
@@ -30,7 +33,8 @@ def of_app(app: Record) -> list[str]:
         *_part("releases", ["release", "made", "code", "env", "description"], map(_release, app["releases"])),
         *_part("scale", ["process", "count", "command"], _scales(app)),
         *_part("instances", ["id", "release", "host", "since", "restarts", "state"], map(_job, _running(app["jobs"]))),
-        *_part("routes", ["address", "service"], map(_route, app["routes"])),
+        *of_routes(app["routes"]),
+        *_routing(app.get("routing") or {}),
     ]
 
 
@@ -41,6 +45,11 @@ def of_grid(apps: list[Record], hosts: list[Record], queues: Record) -> list[str
         *_part("hosts", ["host", "address", "jobs", "load", "memory free", "disk free"], map(_host, hosts)),
         *_part("queues", ["queue", "limit", "queued", "running", "failed"], map(_queue, queues.items())),
     ]
+
+
+def of_routes(routes: list[Record]) -> list[str]:
+    """Routes: where they are, what they lead to, what else they do, what routers say."""
+    return _part("routes", ["address", "leads to", "with", "routers"], map(_route, routes))
 
 
 def _part(title: str, heads: list[object], rows: Any) -> list[str]:
@@ -77,7 +86,28 @@ def _running(jobs: list[Record]) -> list[Record]:
 
 
 def _route(route: Record) -> list[object]:
-    return [f"{route['host']}{route['path']}", route["service"]]
+    record = from_api(route)
+    words = [_word(name, value) for name, value in row(record).items() if name not in TOLD]
+    target = route["redirect"]["to"] if route["redirect"] else ", ".join(services(record))
+    return [route["address"], target, ", ".join(words) or "-", _routers(route["status"])]
+
+
+def _word(name: str, value: object) -> str:
+    return name if value is True else f"{name}={value}"
+
+
+def _routers(status: dict[str, str]) -> str:
+    """What all routers say, or what some do."""
+    words = sorted(set(status.values()))
+    if len(words) < 2:
+        return words[0] if words else "-"
+    return "; ".join(f"{router}: {word}" for router, word in status.items() if word != "applied")
+
+
+def _routing(routing: Record) -> list[str]:
+    pages = [name for name in ("error_page", "maintenance_page") if routing.get(name)]
+    own = [f"pages of its own: {', '.join(pages)}"] if pages else []
+    return [*(["in maintenance: requests get a page, instances none"] if routing.get("maintenance") else []), *own]
 
 
 def _app(app: Record) -> list[object]:

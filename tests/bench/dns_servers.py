@@ -15,7 +15,8 @@ import dns.message
 
 from grille.wire.specs import Instance
 from tests.support.daemon import Daemon
-from tests.support.etcd import EtcdServer, free_port
+from tests.support.etcd import EtcdServer
+from tests.support.ports import free_port
 
 SERVICES, INSTANCES = 1000, 3
 SERVER_CORE = {0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,23 @@ def grid(was_up: bool) -> Iterator[None]:
         command("make", "down", f"PURGE={int(not had_data)}").ok()
 
 
+@contextmanager
+def _app() -> Iterator[str]:
+    """The name of an app that nobody has, destroyed after the block however it ends."""
+    name = f"t{secrets.token_hex(4)}"
+    try:
+        yield name
+    finally:
+        playbook("destroy", app=name).ok()
+        left = docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=grille.app={name}")
+        assert left == "", f"destroy left containers: {left}"
+
+
 @pytest.fixture
 def app(grid: None) -> Iterator[str]:
     """The name of an app that nobody has, destroyed after the test."""
-    name = f"t{secrets.token_hex(4)}"
-    yield name
-    playbook("destroy", app=name).ok()
-    left = docker("ps", "-a", "--format", "{{.Names}}", "--filter", f"label=grille.app={name}")
-    assert left == "", f"destroy left containers: {left}"
+    with _app() as name:
+        yield name
 
 
 @pytest.fixture
@@ -54,3 +64,11 @@ def deployed(app: str, source: Path) -> str:
     """An app that is up, version "one"."""
     playbook("deploy", app=app, source=str(source)).ok()
     return app
+
+
+@pytest.fixture(scope="module")
+def lasting(grid: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same for all tests of a module that leave it as it is: one instance of version "one", release 1."""
+    with _app() as name:
+        playbook("deploy", app=name, source=str(apps.web(tmp_path_factory.mktemp("lasting")))).ok()
+        yield name

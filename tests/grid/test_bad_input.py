@@ -36,19 +36,19 @@ def _spoil(source: Path, files: dict[str, str | None]) -> None:
 
 
 @pytest.mark.parametrize("case", BAD_SOURCES)
-def test_bad_source_leaves_the_former_release(deployed: str, source: Path, case: str) -> None:
+def test_bad_source_leaves_the_former_release(lasting: str, source: Path, case: str) -> None:
     files, says = BAD_SOURCES[case]
     _spoil(source, files)
-    _clear(playbook("deploy", app=deployed, source=str(source)), says)
-    assert answer(deployed)["version"] == "one"
-    assert [release["version"] for release in control("GET", f"/apps/{deployed}/releases")] == [1]
+    _clear(playbook("deploy", app=lasting, source=str(source)), says)
+    assert answer(lasting)["version"] == "one"
+    assert [release["version"] for release in control("GET", f"/apps/{lasting}/releases")] == [1]
 
 
-def test_never_binds_its_port(deployed: str, source: Path) -> None:
+def test_never_binds_its_port(lasting: str, source: Path) -> None:
     (source / "Procfile").write_text(SERVES_NOT, encoding="utf-8")
     settings = {"web": {"boot_timeout": 5}}
-    _clear(playbook("deploy", app=deployed, source=str(source), settings=settings), "port")
-    assert answer(deployed)["version"] == "one"
+    _clear(playbook("deploy", app=lasting, source=str(source), settings=settings), "port")
+    assert answer(lasting)["version"] == "one"
 
 
 def test_first_deploy_that_fails_leaves_nothing(app: str, source: Path) -> None:
@@ -104,9 +104,9 @@ def test_full_disk_in_shelf(deployed: str, source: Path) -> None:
 
 
 @pytest.mark.parametrize("scale", [{"web": -1}, {"web": "many"}, {"nosuchtype": 1}])
-def test_bad_scale(deployed: str, scale: dict[str, object]) -> None:
-    _clear(playbook("scale", app=deployed, scale=scale), "web" if "web" in scale else "nosuchtype")
-    assert answer(deployed)["version"] == "one"
+def test_bad_scale(lasting: str, scale: dict[str, object]) -> None:
+    _clear(playbook("scale", app=lasting, scale=scale), "web" if "web" in scale else "nosuchtype")
+    assert answer(lasting)["version"] == "one"
 
 
 def test_missing_variable(grid: None) -> None:

@@ -21,17 +21,17 @@ def _started(name: str) -> str:
 
 
 @pytest.mark.parametrize("brick", BRICKS)
-def test_killed_brick_returns_and_no_request_fails(deployed: str, brick: str) -> None:
-    name, pid, running = f"grille-{brick}", haproxy_pid(), instances(deployed)
+def test_killed_brick_returns_and_no_request_fails(lasting: str, brick: str) -> None:
+    name, pid, running = f"grille-{brick}", haproxy_pid(), instances(lasting)
     before = _started(name)
-    with Load(f"{deployed}.{DOMAIN}", rate=110) as load:
+    with Load(f"{lasting}.{DOMAIN}", rate=110) as load:
         time.sleep(0.5)
         docker("kill", name)
         until(f"{name} runs again", lambda: _started(name) not in ("", before), 30)
         time.sleep(3)
     assert load.failed == []
     assert haproxy_pid() == pid
-    assert instances(deployed) == running
+    assert instances(lasting) == running
     until("the controller answers", lambda: _answers(), 30)
 
 
@@ -42,9 +42,9 @@ def _answers() -> bool:
         return False
 
 
-def test_killed_haproxy_returns_with_all_routes(deployed: str) -> None:
+def test_killed_haproxy_returns_with_all_routes(lasting: str) -> None:
     docker("kill", "grille-haproxy")
-    until("HAProxy serves again", lambda: get(deployed)[0] == 200, 20)
+    until("HAProxy serves again", lambda: get(lasting)[0] == 200, 20)
 
 
 def test_a_queued_build_survives_the_controller(app: str, source: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("read", "deploy", "admin")

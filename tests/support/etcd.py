@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -18,17 +17,11 @@ from typing import Any
 
 from tests.support.authority import Authority
 from tests.support.network import Network
+from tests.support.ports import free_port
 
 # A member is given up by the others after 0.7 to 1.4 s; its return does not depose a leader that they hear.
 TIMING = ["--heartbeat-interval=100", "--election-timeout=700", "--pre-vote=true"]
 Change = tuple[str, str, int]
-
-
-def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class EtcdServer:

@@ -6,9 +6,21 @@ from dataclasses import dataclass
 
 from ..service.sealing import KEYS_FILE
 from ..service.settings import Settings
+from ..wire.errors import InvalidValue
 from .planner import Images, Limits
 
 PORT = 7411
+TCP_PORTS = "20000-20099"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Where routers listen (``tcp``: for connections of tcp routes), and the domain whose names lead to them."""
+
+    http: int
+    https: int
+    tcp: range
+    domain: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,12 +30,16 @@ class Config:
     identity: str
     address: str
     port: int
-    domain: str
-    http_port: int
+    edge: Edge
     images: Images
     shelf_key: str
     config_keys: str
     limits: Limits
+
+    @property
+    def domain(self) -> str:
+        """The domain of apps' default routes."""
+        return self.edge.domain
 
 
 def read(settings: Settings) -> Config:
@@ -33,8 +49,7 @@ def read(settings: Settings) -> Config:
         identity=f"{settings.host}-{port}",
         address=settings.address,
         port=port,
-        domain=settings.text("DOMAIN", "grille.localhost"),
-        http_port=settings.integer("ROUTER_HTTP_PORT", 80),
+        edge=_edge(settings),
         images=Images(
             run=settings.text("RUN_IMAGE", "grille/run:latest"),
             build=settings.text("BUILD_IMAGE", "grille/build:latest"),
@@ -43,6 +58,24 @@ def read(settings: Settings) -> Config:
         config_keys=settings.text("CONFIG_KEYS", KEYS_FILE),
         limits=_limits(settings),
     )
+
+
+def _edge(settings: Settings) -> Edge:
+    return Edge(
+        http=settings.integer("ROUTER_HTTP_PORT", 80),
+        https=settings.integer("ROUTER_HTTPS_PORT", 443),
+        tcp=_ports(settings.given("ROUTER_TCP_PORTS", TCP_PORTS)),
+        domain=settings.text("DOMAIN", "grille.localhost"),
+    )
+
+
+def _ports(text: str) -> range:
+    if not text:
+        return range(0)
+    first, _, last = text.partition("-")
+    if first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
+        return range(int(first), int(last) + 1)
+    raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy=f"use a range like {TCP_PORTS}, or nothing")
 
 
 def _limits(settings: Settings) -> Limits:

@@ -68,11 +68,11 @@ class Context:
             if not draft.writes:
                 return draft
             try:
-                revision = await self.store.transact(draft.checks, draft.writes)
+                draft.revision = await self.store.transact(draft.checks, draft.writes)
             except Conflict:
                 await asyncio.sleep(random.uniform(0, 0.02 * (attempt + 1)))
                 continue
-            await self.reach(revision)
+            await self.reach(draft.revision)
             return draft
         raise Conflict("others keep changing the same records", remedy="try again", code="busy")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
 from ..codec import plain
+from ..wire.routing import RouterStatus
 from .records import Changed
 
 ALIVE = 15.0  # seconds between signs of life
@@ -17,9 +19,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "release": ("app", "version", "description", "created"),
     "formation": ("app", "release", "processes"),
     "ticket": ("id", "queue", "app", "state", "attempts", "job", "host", "reason", "code"),
-    "route": ("id", "host", "path", "service", "app"),
+    "certificate": ("id", "domains", "source", "state", "reason", "not_after"),
     "host": ("host", "address", "url"),
 }
+MADE = ("job", "route", "routing")  # what ``project`` makes of several records, or leaves things out of
 Item = tuple[str, object, str]
 
 
@@ -32,12 +35,32 @@ def project(table: str, record: Any) -> dict[str, Any] | None:
         named = {name: getattr(spec, name) for name in ("id", "host", "app", "process", "release", "kind", "desired")}
         told = {"state": status.state, "reason": status.reason, "address": status.address} if status else {}
         return {**named, "state": "pending", **told}
+    if table == "route":
+        return {name: value for name, value in plain(record).items() if name != "created"}
+    if table == "routing":
+        pages = {name: _digest(getattr(record, name)) for name in ("error_page", "maintenance_page")}
+        return {"app": record.app, "maintenance": record.maintenance, **pages}
     return {name: plain(getattr(record, name)) for name in FIELDS[table]}
+
+
+def _digest(page: str) -> str:
+    """What tells one page from another; empty for none."""
+    return hashlib.sha256(page.encode()).hexdigest() if page else ""
+
+
+def _handover(before: RouterStatus | None, after: RouterStatus | None) -> tuple[str, dict[str, Any]] | None:
+    """The event for a router whose HAProxy was followed by one with other pools."""
+    if before is None or after is None or after.handovers <= before.handovers:
+        return None
+    told = {"router": after.id, "host": after.host, "reason": after.handover, "handovers": after.handovers}
+    return "router.handover", told
 
 
 def event(change: Changed) -> tuple[str, dict[str, Any]] | None:
     """The event for a change: (type, data); None when users would see no difference."""
-    if change.table not in FIELDS and change.table != "job":
+    if change.table == "router":
+        return _handover(change.before, change.after)
+    if change.table not in FIELDS and change.table not in MADE:
         return None
     before, after = project(change.table, change.before), project(change.table, change.after)
     if before == after:

@@ -13,8 +13,9 @@ from ..codec import plain
 from ..service.sealing import Keyring
 from ..wire.configuration import ConfigVersion
 from ..wire.keys import QUEUES
-from ..wire.routing import Route
 from ..wire.specs import App, HostStatus, Release, Ticket
+from . import present_routes
+from .config import Edge
 from .planner import Job, Limits
 from .records import Records
 
@@ -99,21 +100,14 @@ def _host(record: HostStatus, services: set[str]) -> dict[str, Any]:
     return {**plain(record), "state": "up", "services": sorted(services)}
 
 
-def url(route: Route | None, port: int) -> str:
-    """Where a route's requests are sent to when routers listen on ``port``; empty without a route."""
-    if route is None:
-        return ""
-    return f"http://{route.host}{'' if port == 80 else f':{port}'}{route.path}"
-
-
-def summary(records: Records, app: App, port: int) -> dict[str, Any]:
-    """An app in a list. ``port``: where routers listen for HTTP."""
+def summary(records: Records, app: App, edge: Edge) -> dict[str, Any]:
+    """An app in a list."""
     formation, jobs = records.formations.get(app.name), records.jobs_of(app.name)
     serving = [one for one in jobs if one.spec.kind == "service"]
     return {
         **plain(app),
         "release": formation.release if formation else None,
-        "url": url(_first_route(records, app.name), port),
+        "url": present_routes.url(present_routes.first_route(records, app.name), edge),
         "jobs": {
             "up": sum(one.status is not None and one.status.state == "up" for one in serving),
             "all": len(serving),
@@ -121,8 +115,8 @@ def summary(records: Records, app: App, port: int) -> dict[str, Any]:
     }
 
 
-def app(records: Records, record: App, secret: bool, port: int) -> dict[str, Any]:
-    """All about one app. ``port``: where routers listen for HTTP."""
+def app(records: Records, record: App, secret: bool, edge: Edge) -> dict[str, Any]:
+    """All about one app."""
     formation = records.formations.get(record.name)
     current = formation.release if formation else 0
     found, deployments = records.current(record.name), records.deployments(record.name)
@@ -132,8 +126,9 @@ def app(records: Records, record: App, secret: bool, port: int) -> dict[str, Any
         "release": release(found, current, secret) if found else None,
         "releases": [release(one, current, secret) for one in records.releases_of(record.name)],
         "jobs": [job(one) for one in records.jobs_of(record.name)],
-        "routes": [plain(one) for one in routes(records, record.name)],
-        "url": url(_first_route(records, record.name), port),
+        "routes": [present_routes.shown(records, one, edge) for one in present_routes.routes(records, record.name)],
+        "routing": plain(present_routes.app_routing(records, record.name)),
+        "url": present_routes.url(present_routes.first_route(records, record.name), edge),
         "deployment": ticket(deployments[0], secret) if deployments else None,
     }
 
@@ -148,17 +143,6 @@ def bricks(records: Records) -> list[App]:
     """All bricks of the grid that have jobs."""
     named = sorted({spec.app for spec in records.specs.values() if spec.critical})
     return [found for name in named if name not in records.apps and (found := brick(records, name))]
-
-
-def routes(records: Records, name: str = "") -> list[Route]:
-    """The routes of an app, or all, by address."""
-    mine = (one for one in records.routes.values() if name in ("", one.app))
-    return sorted(mine, key=lambda one: (one.host, one.path))
-
-
-def _first_route(records: Records, name: str) -> Route | None:
-    own = records.routes.get(name)
-    return own if own and own.app == name else next(iter(routes(records, name)), None)
 
 
 def queues(records: Records, limits: Limits, now: float) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import structlog
 from ..codec import decode
 from ..store import Event
 from ..wire import keys
+from ..wire.acme import AcmeAccount, AcmeOrder, AcmeSettings
 from ..wire.configuration import ConfigVersion, Rollout
 from ..wire.errors import InvalidValue
-from ..wire.routing import Route, RouterStatus
+from ..wire.routing import AppRouting, Certificate, Route, RouterStatus
 from ..wire.specs import (
     App,
     Formation,
@@ -61,8 +62,16 @@ def place(key: str) -> Place | None:
             return "instance", (service, ident), Instance
         case ["routes", ident]:
             return "route", ident, Route
+        case ["routing", "apps", app]:
+            return "routing", app, AppRouting
         case ["routers", ident]:
             return "router", ident, RouterStatus
+        case ["routing", "certificates", ident]:
+            return "certificate", ident, Certificate
+        case ["acme", ("settings" | "account") as ident]:
+            return "acme", ident, AcmeSettings if ident == "settings" else AcmeAccount
+        case ["acme", "orders", ident]:
+            return "order", ident, AcmeOrder
         case ["rollouts", name]:
             return "rollout", name, Rollout
     if named := keys.config_version(key):
@@ -84,9 +93,14 @@ class Records:
         self.tickets: dict[str, Ticket] = {}
         self.instances: dict[tuple[str, str], Instance] = {}
         self.routes: dict[str, Route] = {}
+        self.routing: dict[str, AppRouting] = {}
         self.routers: dict[str, RouterStatus] = {}
         self.configs: dict[tuple[str, int], ConfigVersion] = {}
         self.rollouts: dict[str, Rollout] = {}
+        self.certificates: dict[str, Certificate] = {}
+        self.acme: dict[str, Any] = {}
+        self.orders: dict[str, AcmeOrder] = {}
+        self.routed = 0  # the revision of the newest change that routers have to follow
         self._newest: dict[str, int] = {}
         self._revisions: dict[str, int] = {}
         self._tables: dict[str, dict[Any, Any]] = {
@@ -99,14 +113,28 @@ class Records:
             "ticket": self.tickets,
             "instance": self.instances,
             "route": self.routes,
+            "routing": self.routing,
             "router": self.routers,
             "config": self.configs,
             "rollout": self.rollouts,
+            "certificate": self.certificates,
+            "acme": self.acme,
+            "order": self.orders,
         }
 
     def revision(self, key: str) -> int:
         """The mod_revision of ``key``, 0 when it does not exist."""
         return self._revisions.get(key, 0)
+
+    @property
+    def acme_settings(self) -> AcmeSettings | None:
+        """Where certificates are ordered; None: nowhere."""
+        return self.acme.get("settings")
+
+    @property
+    def acme_account(self) -> AcmeAccount | None:
+        """The account there."""
+        return self.acme.get("account")
 
     def apply(self, event: Event) -> Changed | None:
         """Take in one change of the store; what it did to the records."""
@@ -115,6 +143,8 @@ class Records:
             self._revisions[entry.key] = entry.mod_revision
         else:
             self._revisions.pop(entry.key, None)
+        if keys.ROUTING[0] <= entry.key < keys.ROUTING[1]:
+            self.routed = max(self.routed, entry.mod_revision)
         found = place(entry.key)
         if found is None:
             return None

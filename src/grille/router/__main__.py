@@ -13,6 +13,7 @@ from ..service.tokens import Tokens
 from ..store import USUAL_GRACE, Mirror, Store
 from ..wire import keys
 from . import api
+from .acme.worker import Worker
 from .publish import Publisher
 from .reconcile import Reconciler
 from .silence import Silence
@@ -29,7 +30,8 @@ async def run(settings: Settings) -> None:
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:
         mirror = Mirror(store, *keys.ROUTING, grace=USUAL_GRACE)
         publisher = Publisher(store, settings.host)
-        certificates = Certificates(folder, Keyring(settings.text("CONFIG_KEYS", KEYS_FILE)))
+        keyring = Keyring(settings.text("CONFIG_KEYS", KEYS_FILE))
+        certificates = Certificates(folder, keyring)
         reconciler = Reconciler(mirror, publisher, certificates, folder, settings.number("ROUTER_DRAIN_MAX", 3600.0))
         silence = Silence(reconciler)
         app = application(Tokens(settings.tokens))
@@ -41,6 +43,7 @@ async def run(settings: Settings) -> None:
             "publish": publisher.run,
             "save": reconciler.saver.run,
             "silence": silence.run,
+            "acme": Worker(store, settings.host, keyring).run,
         }
         try:
             await run_loops(loops)

@@ -24,6 +24,10 @@ class Settings:
             raise InvalidValue(f"GRILLE_{name} is not set", remedy=f"set GRILLE_{name} in the brick's environment")
         return value
 
+    def given(self, name: str, default: str) -> str:
+        """A string that may be set to nothing: the default is for a variable that is not set at all."""
+        return self._environ.get(f"GRILLE_{name}", default).strip()
+
     def number(self, name: str, default: float) -> float:
         """A number of at least zero."""
         return self._parsed(name, default, float, "a number")

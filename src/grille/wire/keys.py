@@ -20,6 +20,9 @@ ROUTING_APPS = "routing/apps/"
 CERTIFICATES = "routing/certificates/"
 CHALLENGES = "routing/challenges/"
 ACME = "acme/"
+ACME_SETTINGS = "acme/settings"
+ACME_ACCOUNT = "acme/account"
+ACME_ORDERS = "acme/orders/"
 CONFIG = "config/"
 ROLLOUTS = "rollouts/"
 LOCKS = "locks/"
@@ -136,3 +139,8 @@ def certificate(ident: str) -> str:
 def challenge(host: str) -> str:
     """The key of what an ACME server is told when it asks for ``host`` (routing.Challenge)."""
     return f"{CHALLENGES}{host}"
+
+
+def acme_order(ident: str) -> str:
+    """The key of the ACME order under way for a certificate (acme.AcmeOrder)."""
+    return f"{ACME_ORDERS}{ident}"

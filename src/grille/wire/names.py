@@ -15,12 +15,19 @@ HOSTNAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0
 
 APP_MAX = 30  # room for "-<process>-<id>" within a DNS label's 63 characters
 PROCESS_MAX = 20
+BRIEF = 80
 RESERVED_VARIABLES = ("PORT",)
+
+
+def brief(value: object) -> str:
+    """``value`` as errors show it: on one line, and cut where it is long."""
+    shown = repr(value)
+    return shown if len(shown) <= BRIEF else f"{shown[: BRIEF - 1]}…"
 
 
 def _check(kind: str, value: object, rule: re.Pattern[str], most: int, says: str) -> str:
     if not isinstance(value, str) or not value or len(value) > most or not rule.match(value):
-        raise InvalidValue(f"{kind} {value!r} is not valid", remedy=says, code=f"invalid_{kind.replace(' ', '_')}")
+        raise InvalidValue(f"{kind} {brief(value)} is not valid", remedy=says, code=f"invalid_{kind.replace(' ', '_')}")
     return value
 
 

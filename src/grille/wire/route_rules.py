@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from . import names
 from .errors import InvalidValue
-from .routing import ANY_HOST, IDLE, TCP_IDLE, Headers, Limits, Redirect, Route
+from .routing import ANY_HOST, IDLE, TCP_IDLE, AppRouting, Headers, Limits, Redirect, Route
 
 IDENT = re.compile(r"[a-z0-9][a-z0-9._-]{0,299}\Z")
-PATH = re.compile(r"/[A-Za-z0-9._~!$&()*+,=:@%/-]{0,199}\Z")
-HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,80}\Z")
-VALUE = re.compile(r"[\x20-\x7e\x80-\U0010ffff]{0,1000}\Z")
-URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&()*+,=:@%/-]*)?\Z")
+_PCHARS = r"(?:[A-Za-z0-9._~!$&()*+,=:@/-]|%[0-9A-Fa-f]{2})*"
+PATH = re.compile(rf"(?=.{{1,200}}\Z)/{_PCHARS}\Z")
+HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z")  # RFC 9110's token, without its odd signs
+VALUE = re.compile(r"[\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]{0,1000}\Z")  # one line, sayable in UTF-8
+URL = re.compile(rf"(?=.{{1,500}}\Z)https?://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?(/{_PCHARS})?\Z")
 HOP_BY_HOP = frozenset(
     "connection content-length host keep-alive proxy-connection te trailer transfer-encoding upgrade".split()  # noqa: SIM905
 )
@@ -24,6 +26,8 @@ CODES = (301, 302, 303, 307, 308)
 MOST_WEIGHT = 1000
 MOST_TARGETS = 4  # beside the route's own service
 MOST_HEADERS = 20  # each way
+MOST_OPTIONS = 6000  # characters of all headers, percent-encoded: they are part of one line of HAProxy's, of 16 KiB
+MOST_PAGE = 7 * 1024  # bytes; pages travel as base64 in one such line
 MOST_TIMEOUT = 3600.0
 MOST_BODY = 1 << 40
 MOST_RATE = 100_000
@@ -36,6 +40,8 @@ def check_route(route: Route) -> Route:
     if not IDENT.match(route.id):
         raise _wrong("id", route.id, "use letters, digits, dots and hyphens")
     names.check_label("service", route.service)
+    if route.app:
+        names.check_app(route.app)
     if route.kind == "tcp":
         _tcp(route)
     elif route.kind == "tls":
@@ -46,17 +52,43 @@ def check_route(route: Route) -> Route:
 
 
 def check_host(host: str) -> str:
-    """``host`` if a route may have it: a host name, ``*.`` and a host name, or ``*``; raises InvalidValue."""
+    """``host`` if a route may have it: a host name, ``*.`` and a host name, or ``*``; raises InvalidValue.
+
+    A name with other letters than ASCII's (RFC 5890) must be given in its ASCII form, which the error tells.
+    """
+    if not host.isascii():
+        raise _wrong("host", host, f"give its ASCII form (punycode){_punycode(host)}")
     if host != ANY_HOST:
         names.check_hostname(host.removeprefix("*."))
     return host
 
 
+def _punycode(host: str) -> str:
+    try:
+        return f": {host.encode('idna').decode()}"
+    except UnicodeError:
+        return ", one that begins with xn--"
+
+
 def check_path(path: str) -> str:
     """``path`` as routes hold it (no slash at its end but for ``/``); raises InvalidValue."""
     if not PATH.match(path) or "//" in path or {".", ".."} & set(path.split("/")):
-        raise InvalidValue(f"path {path!r} is not valid", remedy="use one like / or /api", code="invalid_path")
+        raise _wrong("path", path, "use one like / or /api, of at most 200 characters; others percent-encoded")
     return path.rstrip("/") or "/"
+
+
+def check_app_routing(record: AppRouting) -> AppRouting:
+    """``record`` if its pages can be carried to HAProxy; raises InvalidValue naming the page and its size."""
+    names.check_app(record.app)
+    for name in ("error_page", "maintenance_page"):
+        page = getattr(record, name)
+        size = len(page.encode(errors="replace"))
+        if size > MOST_PAGE:
+            says = f"use at most {MOST_PAGE} bytes: keep styles and images elsewhere"
+            raise InvalidValue(f"{name} has {size} bytes", remedy=says, code=f"invalid_{name}")
+        if "\0" in page or any("\ud800" <= letter <= "\udfff" for letter in page):
+            raise InvalidValue(f"{name} is not a text", remedy="use HTML in UTF-8", code=f"invalid_{name}")
+    return record
 
 
 def _tcp(route: Route) -> None:
@@ -86,6 +118,7 @@ def _passed_through(route: Route) -> None:
 
 HTTP_ONLY = (
     "strip",
+    "weight",
     "targets",
     "sticky",
     "protocol",
@@ -114,6 +147,7 @@ def _http(route: Route) -> None:
     _headers(route.headers)
     if route.redirect is not None:
         _redirect(route.redirect)
+        _no_circle(route, route.redirect)
 
 
 def _targets(route: Route) -> None:
@@ -147,13 +181,39 @@ def _headers(headers: Headers) -> None:
                 raise _wrong(f"headers.{way}", name, "use a header's name, none of the connection's own")
             if not VALUE.match(value):
                 raise _wrong(f"headers.{way}.{name}", value, "one line of at most 1000 characters")
+        if len({name.lower() for name in table}) < len(table):
+            raise _wrong(f"headers.{way}", ", ".join(sorted(table)), "name each header once, whatever its case")
+    tables = (headers.request, headers.response)
+    size = sum(len(quote(f"{name}{value}", safe="")) + 5 for table in tables for name, value in table.items())
+    if size > MOST_OPTIONS:
+        raise InvalidValue(
+            f"headers have {size} characters in all, percent-encoded",
+            remedy=f"use at most {MOST_OPTIONS}",
+            code="invalid_headers",
+        )
 
 
 def _redirect(redirect: Redirect) -> None:
     if not URL.match(redirect.to):
         raise _wrong("redirect.to", redirect.to, "use the start of an address, like https://www.example.org")
+    parts = urlsplit(redirect.to)
+    if not names.HOSTNAME.match(parts.hostname or "") or not _port(parts.netloc):
+        raise _wrong("redirect.to", redirect.to, "use a host name, and a port of 1 to 65535 or none")
     if redirect.code not in CODES:
         raise _wrong("redirect.code", redirect.code, f"use one of {_words(CODES)}")
+
+
+def _port(netloc: str) -> bool:
+    _, colon, port = netloc.partition(":")
+    return not colon or 0 < int(port) < 65536
+
+
+def _no_circle(route: Route, redirect: Redirect) -> None:
+    """A client that follows the redirect must not be at the same route again."""
+    parts = urlsplit(redirect.to)
+    there = f"{parts.path}{route.path}/".replace("//", "/")
+    if parts.netloc.lower() == route.host and there.startswith(f"{route.path}/".replace("//", "/")):
+        raise _wrong("redirect.to", redirect.to, "that is this route again; for HTTPS at the same host use https_only")
 
 
 def _within(name: str, value: float, least: float, most: float) -> None:
@@ -162,7 +222,9 @@ def _within(name: str, value: float, least: float, most: float) -> None:
 
 
 def _wrong(name: str, value: Any, says: str) -> InvalidValue:
-    return InvalidValue(f"{name} {value!r} is not valid", remedy=says, code=f"invalid_{name.partition('.')[0]}")
+    return InvalidValue(
+        f"{name} {names.brief(value)} is not valid", remedy=says, code=f"invalid_{name.partition('.')[0]}"
+    )
 
 
 def _words(values: tuple[float, ...]) -> str:

@@ -24,8 +24,9 @@ from grille.wire import keys
 from grille.wire.configuration import ConfigVersion
 from grille.wire.signing import sign
 from tests.support.daemon import lay_tokens
-from tests.support.etcd import EtcdServer, free_port
+from tests.support.etcd import EtcdServer
 from tests.support.keys import lay_keys, new_key
+from tests.support.ports import free_port
 
 SHOP = "/configuration/apps/shop"
 

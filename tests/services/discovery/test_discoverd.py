@@ -153,17 +153,17 @@ def test_a_reader_that_is_slow_starts_over(discoverd: Daemon) -> None:
     fat = {f"key-{number}": "x" * 1000 for number in range(60)}
     stream = Stream(discoverd, f"{WEB}?watch=1")
     time.sleep(0.3)
-    for number in range(1300):
+    for number in range(500):
         put(discoverd, "one", port=1000 + number, metadata=fat)
     stream.follow()
     seen: list[tuple[str, Any]] = []
     while not seen or seen[-1][0] != "resync":
         seen.append(stream.next())
-        assert len(seen) < 1300
+        assert len(seen) < 500
     name, data = stream.next()
-    assert (name, data["port"]) == ("up", 2299)
+    assert (name, data["port"]) == ("up", 1499)
     assert stream.names(2) == ["current", "leader one"]
-    assert discoverd.memory() < 400e6
+    assert discoverd.memory() < 150e6
     stream.close()
 
 

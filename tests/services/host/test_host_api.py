@@ -12,7 +12,7 @@ import aiohttp
 from grille.codec import plain
 from grille.wire.specs import Health, JobSpec, Mount
 from tests.services.host.rig import Rig, docker, until
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 ADMIN = {"Authorization": "Bearer admin-token"}
 

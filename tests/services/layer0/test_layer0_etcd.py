@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,12 +120,28 @@ def test_a_member_moves(cluster: Cluster) -> None:
     assert not cluster.bring("voter", name="alpha", peer_url="https://127.0.0.1:1")["changed"]
 
 
+def _free(member: EtcdServer) -> int:
+    """The bytes of its file that a member counts as free."""
+    status = member.ask("/v3/maintenance/status", {})
+    return int(status["dbSize"]) - int(status.get("dbSizeInUse", 0))
+
+
+def _wait_until_free(member: EtcdServer, size: int) -> None:
+    """Wait until ``size`` bytes are: what a compaction leaves is counted when later writes are committed."""
+    end = time.monotonic() + 15
+    while _free(member) < size:
+        assert time.monotonic() < end, "the compaction left nothing"
+        member.ask("/v3/kv/put", {"key": "Yg==", "value": ""})
+        time.sleep(0.1)
+
+
 def test_defragmentation(cluster: Cluster) -> None:
     assert cluster.ask("grille_etcd_defragment")["freed"] == {}
     value = base64.b64encode(bytes(900_000)).decode()
     for _ in range(4):
         last = cluster.alpha.ask("/v3/kv/put", {"key": "YQ==", "value": value})["header"]["revision"]
     cluster.alpha.ask("/v3/kv/compaction", {"revision": last, "physical": True})
+    _wait_until_free(cluster.alpha, 1_000_000)
     would = cluster.ask("grille_etcd_defragment", check=True)
     assert would["freed"]["alpha"] > 1_000_000
     done = cluster.ask("grille_etcd_defragment")

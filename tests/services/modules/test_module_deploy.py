@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -141,15 +140,6 @@ def test_a_controller_that_restarts_during_a_build_is_waited_for(grid: Grid, app
                 grid.controller.start()
     assert play.returncode == 0, seen
     assert _states(grid, app) == [("web", "up")]
-
-
-def test_route(grid: Grid, app: str, source: Path) -> None:
-    grid.play("deploy", app=app, source=str(source)).ok()
-    route: dict[str, Any] = {"host": f"{app}.example.org", "path": "/api/"}
-    tasks = [("grille_route", check, {**route, "app": app}) for check in (True, False, False)]
-    tasks += [("grille_route", check, {**route, "state": "absent"}) for check in (True, False, False)]
-    assert [done["changed"] for done in grid.tasks(*tasks)] == [True, True, False] * 2
-    assert [one["host"] for one in grid.get(f"/apps/{app}")["routes"]] == [f"{app}.grille.test"]
 
 
 def test_wrong_scale(grid: Grid, app: str, source: Path) -> None:

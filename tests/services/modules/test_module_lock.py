@@ -85,15 +85,16 @@ def test_owner_and_id_are_made_and_mistakes_are_one_line(grid: Grid, name: str) 
     assert "@" in seen["owner"]
     assert taken["id"] not in str(seen)
     assert grid.task("grille_lock", name=name, id=taken["id"], state="absent")["changed"]
-    for wrong, says in (
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"name": "Not_a_label"}, "lock 'Not_a_label' is not valid"),
         ({"app": "Not_an_app"}, "app name 'Not_an_app' is not valid"),
         ({"name": name, "ttl": 1}, "use 10 to 86400 seconds"),
         ({"name": name, "wait_timeout": "long"}, "wait_timeout"),
         ({"name": name, "state": "absent"}, "id is missing"),
         ({}, "one of the following is required: name, app"),
-    ):
-        result = grid.task("grille_lock", **wrong)  # type: ignore[arg-type]  # what a user would write
+    ]
+    results = grid.tasks(*(("grille_lock", False, options) for options, _ in wrong))
+    for (_, says), result in zip(wrong, results, strict=True):
         assert says in result["msg"], result
         assert "\n" not in result["msg"]
 

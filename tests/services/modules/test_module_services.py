@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.services.modules.rig import Grid, docker
-from tests.support.etcd import free_port
 from tests.support.images import images
+from tests.support.ports import free_port
 
 CHECK = {"interval": 1, "threshold": 2}
 

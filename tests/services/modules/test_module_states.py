@@ -69,8 +69,9 @@ def test_job_runs_changes_and_stops(grid: Grid) -> None:
 
 
 def test_errors_are_one_line_with_a_remedy(grid: Grid) -> None:
-    wrong = grid.task("grille_info", controller_url="http://127.0.0.1:9")
+    wishes = ({"controller_url": "http://127.0.0.1:9"}, {"token": "wrong"}, {"token_file": "/nonexistent"})
+    wrong, *refused = grid.tasks(*(("grille_info", False, dict(wish)) for wish in wishes))
     assert wrong["msg"].startswith("the controller at http://127.0.0.1:9 does not answer")
     assert (wrong["code"], "\n" in wrong["msg"]) == ("unavailable", False)
-    assert "not one of this grid's" in grid.task("grille_info", token="wrong")["msg"]
-    assert "cannot be read" in grid.task("grille_info", token_file="/nonexistent")["msg"]
+    assert "not one of this grid's" in refused[0]["msg"]
+    assert "cannot be read" in refused[1]["msg"]

@@ -13,7 +13,8 @@ from aiohttp import web
 
 from grille.codec import encode
 from grille.router import access_format
-from grille.router.telling import exporter, pages
+from grille.router.render import exporter
+from grille.router.telling import pages
 from grille.service.http import application
 from grille.service.tokens import Tokens
 from grille.store import Entry
@@ -31,14 +32,14 @@ ring {ring}
     format raw
     maxlen {longest}
     size {size}
-defaults
+defaults base
     mode http
     timeout connect 200ms
     timeout client 5s
     timeout server 1s
     timeout http-request 5s
     retries 0
-frontend web
+frontend web from base
     bind 127.0.0.1:{port}
     log ring@{ring} len {longest} format raw local0
     log-format "{format}"
@@ -48,13 +49,10 @@ frontend web
     http-request set-var(txn.route) str(http-00000|shop) if {{ hdr(host) -m beg shop }}
     http-request return status 404 unless {{ var(txn.route) -m found }}
     use_backend %[var(txn.route),field(1,|)]
-frontend exporter
-    bind unix@{folder}/{exporter}
-    http-request use-service prometheus-exporter
-backend http-00000
+{exporter}backend http-00000 from base
     server shop-web-1 127.0.0.1:{shop} check inter 200ms
     server _wait 127.0.0.1:1 backup
-backend http-00001
+backend http-00001 from base
     server blog-web-1 127.0.0.1:1
     server _wait 127.0.0.1:1 backup
 """
@@ -98,7 +96,7 @@ class Teller:
             size=access_format.RING_SIZE,
             format=access_format.HTTP,
             port=self.port,
-            exporter=exporter.SOCKET,
+            exporter=exporter.section(self.folder, "base"),
             shop=self.shop.port,
         )
         path = self.folder / "haproxy.cfg"

@@ -148,6 +148,26 @@ async def test_a_slow_follower_costs_itself_lines_and_nobody_else(teller: Teller
     assert hub.followers == 0
 
 
+async def test_followers_go_over_to_the_haproxy_that_takes_over(teller: Teller) -> None:
+    other = Teller()
+    link = teller.folder / "link.sock"
+    link.symlink_to(teller.folder / "haproxy.sock")
+    hub = follow.Hub(str(link))
+    try:
+        await other.start()
+        with hub.follow("shop") as follower:
+            await hub.reading(5)
+            await teller.get("shop.example", "/before")
+            assert "/before" in (await follower.take(5))[0]
+            link.unlink()
+            link.symlink_to(other.folder / "haproxy.sock")
+            await asyncio.sleep(follow.LOOK * 2 + follow.RETRY)
+            await other.get("shop.example", "/after")
+            assert "/after" in (await follower.take(5))[0]
+    finally:
+        await other.stop()
+
+
 async def test_only_so_many_follow(teller: Teller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "MOST_FOLLOWERS", 1)
     await teller.get("shop.example")

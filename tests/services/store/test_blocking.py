@@ -10,7 +10,8 @@ import pytest
 
 from grille.store import BlockingStore
 from grille.wire.errors import Conflict, Unavailable
-from tests.support.etcd import EtcdServer, free_port
+from tests.support.etcd import EtcdServer
+from tests.support.ports import free_port
 
 
 def test_reads_and_guarded_writes_with_failover(etcd: EtcdServer) -> None:

@@ -12,7 +12,8 @@ import pytest
 from grille.store import BlockingStore, Lease, Mirror, Store
 from grille.wire.errors import Unavailable
 from tests.services.store.rig import Record, Writer, running, until
-from tests.support.etcd import EtcdCluster, EtcdServer, free_port
+from tests.support.etcd import EtcdCluster, EtcdServer
+from tests.support.ports import free_port
 
 HURT: dict[str, tuple[Callable[[EtcdCluster, int], None], Callable[[EtcdCluster, int], None]]] = {
     "kill": (EtcdCluster.kill, EtcdCluster.restart),

@@ -65,7 +65,10 @@ def test_keys_are_read_again_and_the_first_one_seals(tmp_path: Path) -> None:
         keyring.open("NAME", token)
 
 
-@pytest.mark.parametrize("text", ["nonsense", "K1:" + "A" * 43 + "=", "k1:" + "A" * 44, f"{new_key('k1')}\n" * 2])
+@pytest.mark.parametrize(
+    "text",
+    ["nonsense", "K1:" + "A" * 43 + "=", "k1:" + "A" * 44, pytest.param(f"{new_key('k1')}\n" * 2, id="the same twice")],
+)
 def test_a_file_of_keys_that_is_wrong_is_told_by_its_line(text: str) -> None:
     with pytest.raises(InvalidValue, match=r"line \d of the file is no key of its own") as caught:
         parse_keys(text, "the file")

@@ -13,7 +13,7 @@ from grille.controller.planner import DeleteApp, SetDeployment, SetTicket, Start
 from grille.controller.records import Changed, Records
 from grille.store import Entry, Event, Put
 from grille.wire import keys
-from grille.wire.routing import Route
+from grille.wire.routing import AppRouting, Route, RouterStatus, Target
 from grille.wire.specs import App, Formation, HostStatus, JobSpec, Release, Ticket
 
 TICKET = Ticket(id="t", queue="services", app="shop", created=1.0, payload={"release": 2, "previous": 1})
@@ -56,10 +56,11 @@ def test_a_destroyed_app_goes_with_its_tickets_and_one_that_failed_without() -> 
     route = Route(id="r", host="h", service="shop-web", created=1.0, app="shop")
     doomed = known(apps__shop=App(name="shop", created=1.0, destroying=True), routes__r=route, **tickets)
     made = Writer(doomed).transactions(DeleteApp("shop"))
-    assert [len(one.writes) for one in made] == [MOST, 1, 5]
+    assert [len(one.writes) for one in made] == [MOST, 1, 6]
     assert all(one.checks[0].mod_revision == 5 for one in made)
     (last,) = Writer(known(apps__shop=App(name="shop", created=1.0), **tickets)).transactions(DeleteApp("shop"))
-    assert {write.key for write in last.writes} == {keys.app("shop"), "releases/shop/", keys.formation("shop")}
+    own = {keys.app("shop"), "releases/shop/", keys.formation("shop"), keys.routing_app("shop")}
+    assert {write.key for write in last.writes} == own
 
 
 def test_old_releases_are_those_that_nothing_needs() -> None:
@@ -104,4 +105,28 @@ def test_a_host_that_only_measures_itself_is_no_event() -> None:
     assert event(Changed("host", "h", before, None)) == (
         "host",
         {"change": "deleted", "host": "h", "address": "a", "url": "u"},
+    )
+
+
+def test_what_routes_do_is_an_event_and_what_routers_do_only_when_one_hands_over() -> None:
+    before = Route(id="r", host="h", service="shop-web", created=1.0, app="shop")
+    after = replace(before, targets=[Target(service="next-web", weight=10)])
+    told = event(Changed("route", "r", before, after))
+    assert told is not None
+    assert (told[0], told[1]["change"], told[1]["targets"]) == ("route", "set", [{"service": "next-web", "weight": 10}])
+    pages = event(Changed("routing", "shop", None, AppRouting(app="shop", maintenance=True, error_page="<p>")))
+    assert pages is not None
+    assert (pages[0], pages[1]["app"], pages[1]["maintenance"], len(pages[1]["error_page"])) == (
+        "routing",
+        "shop",
+        True,
+        64,
+    )
+    assert "<p>" not in str(pages)
+    router = RouterStatus(id="h1", host="h1", revision=1, updated=1.0)
+    assert event(Changed("router", "h1", router, replace(router, revision=2))) is None
+    assert event(Changed("router", "h1", None, replace(router, handovers=3))) is None
+    assert event(Changed("router", "h1", router, replace(router, handovers=1, handover="pool http is used up"))) == (
+        "router.handover",
+        {"router": "h1", "host": "h1", "reason": "pool http is used up", "handovers": 1},
     )

@@ -39,7 +39,12 @@ def _documented(name: str) -> dict[str, Any]:
 
 
 def _facts(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {name: {key: option.get(key, usual) for key, usual in DEFAULTS.items()} for name, option in options.items()}
+    """What both sides say of each option, and of the options within it (``suboptions`` where they are documented)."""
+    return {
+        name: {key: option.get(key, usual) for key, usual in DEFAULTS.items()}
+        | {"within": _facts(option.get("suboptions") or option.get("options") or {})}
+        for name, option in options.items()
+    }
 
 
 def test_modules_were_found() -> None:

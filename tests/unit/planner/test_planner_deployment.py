@@ -119,6 +119,24 @@ def test_scaling_meanwhile_is_kept_by_success_and_by_failure() -> None:
         assert world.formations["shop"].release == (1 if bad else 2)
 
 
+def test_a_bad_release_scaled_up_and_then_down_to_one_does_not_stand() -> None:
+    """Whatever of it is surplus by then is stopped before it fails; the one that is left fails the deployment."""
+    for ticks in range(8):
+        world = deployed(web=3, worker=1)
+        world.bad.add(2)
+        ticket = world.deploy()
+        for number in range(ticks + 2):
+            world.carry_out(world.plan())
+            if number == 1:
+                world.scale("shop", "web", 6)
+            world.tick()
+        world.scale("shop", "web", 1)
+        world.scale("shop", "worker", 0)
+        world.settle(rounds=400)
+        assert world.tickets[ticket.id].state == "failed"
+        assert (world.formations["shop"].release, world.up_of("shop", 1)) == (1, 1)
+
+
 @pytest.mark.parametrize(
     ("state", "more", "code"),
     [

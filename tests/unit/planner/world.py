@@ -224,7 +224,7 @@ class World:
         elif state == "running" and job.spec.release in self.bad:
             self.set(ident, "failed", reason="not healthy within 60 s", started=self.now)
         elif self.random.random() < chaos:
-            fates = ["failed", "exited", *(["unhealthy"] if job.spec.kind == "service" else [])]
+            fates = ["failed", "exited", *(["unhealthy"] if state == "up" else [])]  # unhealthy: was up before
             self.set(ident, self.random.choice(fates), exit_code=1)
         elif state != NEXT.get(state, "starting"):
             self.set(ident, NEXT.get(state, "starting"))

@@ -65,8 +65,8 @@ def test_a_request_as_people_read_it() -> None:
     ("words", "code"),
     [
         ({"server": "<NOSRV>", "backend": "web", "status": "404", "state": "LR", "app": "-"}, "no_route"),
-        ({"server": "<NOSRV>", "backend": "web", "status": "503", "state": "LR"}, "no_instance"),
-        ({"server": "<NOSRV>", "backend": "web", "status": "429", "state": "PR"}, "too_many_requests"),
+        ({"server": "<NOSRV>", "backend": "web", "status": "503", "state": "LR"}, "no_instance_or_maintenance"),
+        ({"server": "<NOSRV>", "backend": "web", "status": "429", "state": "PR"}, "rate_limited"),
         ({"server": "_wait", "status": "503"}, "app_unavailable"),
         ({"status": "504", "state": "sH", "response": "-1"}, "app_timeout"),
         ({"status": "502", "state": "SH", "response": "-1"}, "bad_gateway"),

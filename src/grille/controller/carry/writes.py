@@ -126,6 +126,7 @@ class Writer:
         self._check(last, LOCK)
         last.writes.extend(Delete(keys.route(route.id)) for route in records.routes.values() if route.app == name)
         last.writes.extend((Delete(f"{keys.RELEASES}{name}/", prefix=True), Delete(keys.formation(name))))
+        last.writes.append(Delete(keys.routing_app(name)))
         if app is not None and app.destroying:  # what was set before a first deployment that failed stays for the next
             last.writes.append(Delete(f"{keys.CONFIG}{APP_SCOPES}{name}/", prefix=True))
         return [*made, last]

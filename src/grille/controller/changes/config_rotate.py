@@ -11,6 +11,8 @@ from ...codec import encode
 from ...service.sealing import Keyring, key_of
 from ...store import Check, Put
 from ...wire import keys
+from ...wire.acme import AcmeAccount, AcmeOrder
+from ...wire.routing import Certificate
 from ...wire.specs import Ticket
 from ..records import Records
 
@@ -43,6 +45,18 @@ def sealed(records: Records) -> Iterator[Sealed]:
         yield one(keys.job_spec(host, job), spec, spec.secrets)
     for ident, ticket in records.tickets.items():
         yield one(keys.ticket(ticket.queue, ident), ticket, ticket.payload.get("secrets") or {})
+    yield from (one(*each) for each in _private_keys(records))
+
+
+def _private_keys(records: Records) -> Iterator[tuple[str, Any, dict[str, str]]]:
+    """The records that hold one private key, ``key``: certificates, the ACME account, orders under way."""
+    for ident, certificate in records.certificates.items():
+        if certificate.key:  # none while it is ordered
+            yield keys.certificate(ident), certificate, {f"certificate/{ident}": certificate.key}
+    for ident, order in records.orders.items():
+        yield keys.acme_order(ident), order, {f"certificate/{ident}": order.key}
+    if records.acme_account is not None:
+        yield keys.ACME_ACCOUNT, records.acme_account, {keys.ACME_ACCOUNT: records.acme_account.key}
 
 
 def stale(records: Records, first: str) -> list[Sealed]:
@@ -61,6 +75,8 @@ def resealed(one: Sealed, keyring: Keyring) -> tuple[Check, Put]:
     record = one.record
     if isinstance(record, Ticket):
         record = replace(record, payload={**record.payload, "secrets": secrets})
+    elif isinstance(record, Certificate | AcmeAccount | AcmeOrder):
+        record = replace(record, key=next(iter(secrets.values())))
     else:
         record = replace(record, secrets=secrets)
     return Check(one.key, one.revision), Put(one.key, encode(record))

@@ -14,7 +14,8 @@ from ..records import Records
 class Draft:
     """Writes that happen together or not at all, guarded by what ``records`` holds now.
 
-    ``answer`` and ``status`` are what the caller is told when they happened. No writes: nothing was to be changed.
+    ``answer`` and ``status`` are what the caller is told when they happened, at ``revision``. No writes: nothing was to
+    be changed.
     """
 
     records: Records
@@ -22,6 +23,7 @@ class Draft:
     status: int = 200
     checks: list[Check] = field(default_factory=list)
     writes: list[Put | Delete] = field(default_factory=list)
+    revision: int = 0
 
     def check(self, key: str) -> None:
         """Let the whole fail when ``key`` is changed meanwhile."""

@@ -1,92 +1,94 @@
-"""Routes: a host and a path of requests that go to one app's process type."""
+"""Routes made, changed and deleted: each a draft of one transaction."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...service.http import not_found
 from ...wire import keys, names
-from ...wire.errors import Conflict, InvalidValue, Unprocessable
+from ...wire.errors import Conflict, Unprocessable
+from ...wire.route_body import FIELDS, body_of, draw_route, only
+from ...wire.route_rules import check_route
 from ...wire.routing import Route
 from ..records import Records
-from . import checks
+from . import checks, route_address
 from .draft import Draft
+from .route_targets import own_process, target_app
 
-PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%/-]{0,200}\Z")
-MOST = 100  # of one app
-KEYS = ("host", "path", "app", "process")
-LOCK = f"{keys.LOCKS}routes"  # written with every new route, so that two at once cannot take the same address
+MOST = 100  # of one app: they go with it, in one transaction
+LOCK = f"{keys.LOCKS}routes"  # written with every route, so that two at once cannot take the same address
 
 
-def put_route(records: Records, ident: str, body: Mapping[str, Any], now: float) -> Draft:
-    """PUT /routes/<id>. At most 100 routes per app: they go with it, in one transaction.
+def put_route(records: Records, ident: str, body: Mapping[str, Any], now: float, ports: range) -> Draft:
+    """PUT /routes/<id>: the whole route; what ``body`` leaves out has its default.
 
+    Args:
+        ports: the routers', for tcp routes.
     Raises:
-        InvalidValue, NotFound (the app), Unprocessable (the process type), Conflict (the address is taken).
+        InvalidValue, NotFound (the app), Conflict (the address or the id is taken), Unprocessable (a process type or
+        a target is not there, too many routes, no port is free).
     """
     names.check_label("route", ident)
-    checks.only(body, KEYS)
-    app = checks.existing_app(records, str(body.get("app") or ""), "given a route").name
-    process = checks.text(body, "process") or "web"
-    _check_process(records, app, process)
-    host = names.check_hostname(str(body.get("host") or "").lower())
-    route = Route(id=ident, host=host, path=_path(body), service=f"{app}-{process}", created=now, app=app)
-    former = records.routes.get(ident)
-    if former is not None and former.app != app:
-        raise Conflict(f"route {ident!r} belongs to app {former.app!r}", remedy="use another id", code="route_taken")
-    if former is not None and replace(former, created=now) == route:
-        return Draft(records, {"route": former, "changed": False})
-    if former is None and sum(other.app == app for other in records.routes.values()) >= MOST:
-        raise Unprocessable(f"app {app!r} has {MOST} routes already", remedy="delete some", code="too_many_routes")
-    draft = Draft(records, {"route": route, "changed": True}, 200 if former else 201)
-    check_free(draft, route)
-    draft.check(keys.app(app))
-    draft.put(keys.route(ident), replace(route, created=former.created if former else now))
-    return draft
+    checks.existing_app(records, str(body.get("app") or ""), "given a route")
+    tcp = body.get("kind") == "tcp" and not body.get("port")
+    port = route_address.free_port(records, ident, ports) if tcp else 0
+    route = check_route(draw_route(ident, body, now, port))
+    return _written(records, route, ports)
+
+
+def patch_route(records: Records, ident: str, body: Mapping[str, Any], now: float, ports: range) -> Draft:
+    """PATCH /routes/<id>: the fields in ``body`` (a part like ``limits`` as a whole), the others as they are."""
+    former = _known(records, ident)
+    only(body, FIELDS, "a route")
+    return put_route(records, ident, {**body_of(former), **body}, now, ports)
 
 
 def delete_route(records: Records, ident: str) -> Draft:
     """DELETE /routes/<id>; raises NotFound."""
-    former = records.routes.get(ident)
-    if former is None:
-        raise not_found("route", ident, "see the routes with GET /routes")
-    draft = Draft(records, {"route": former, "changed": True})
+    former = _known(records, ident)
+    draft = Draft(records, {"route": former, "former": former, "changed": True, "warnings": []})
     draft.delete(keys.route(ident))
     return draft
 
 
 def check_free(draft: Draft, route: Route) -> None:
     """Raise Conflict when another route has the address already; nobody can take it before ``draft`` is written."""
-    for other in draft.records.routes.values():
-        if other.id != route.id and (other.host, other.path) == (route.host, route.path):
-            raise Conflict(
-                f"{route.host}{route.path} belongs to app {other.app!r} (route {other.id!r})",
-                remedy="use another host or path, or delete that route",
-                code="route_taken",
-            )
+    route_address.check_free(draft.records, route)
     draft.put(LOCK, route.id)
 
 
-def _check_process(records: Records, app: str, process: str) -> None:
-    names.check_process(process)
-    current = records.current(app)
-    if current is None:
-        return
-    if process not in current.processes:
-        raise checks.unknown_process(process, current.processes, f"release {current.version} of {app}")
-    if not current.processes[process].port:
+def _known(records: Records, ident: str) -> Route:
+    found = records.routes.get(ident)
+    if found is None:
+        raise not_found("route", ident, "see the routes with GET /routes")
+    return found
+
+
+def _written(records: Records, route: Route, ports: range) -> Draft:
+    former = records.routes.get(route.id)
+    _check_owner(records, route, former)
+    own_process(records, route)
+    theirs = {target_app(records, target.service) for target in route.targets}
+    if former is not None:
+        route = replace(route, created=former.created)
+    told = {"route": route, "former": former, "warnings": route_address.warnings(records, route)}
+    if route == former:
+        return Draft(records, {**told, "changed": False})
+    route_address.check_port(route, ports)
+    draft = Draft(records, {**told, "changed": True}, 200 if former else 201)
+    check_free(draft, route)
+    for app in sorted({route.app, *theirs}):
+        draft.check(keys.app(app))
+    draft.put(keys.route(route.id), route)
+    return draft
+
+
+def _check_owner(records: Records, route: Route, former: Route | None) -> None:
+    if former is not None and former.app != route.app:
+        raise Conflict(f"route {route.id!r} belongs to app {former.app!r}", remedy="use another id", code="route_taken")
+    if former is None and sum(other.app == route.app for other in records.routes.values()) >= MOST:
         raise Unprocessable(
-            f"process type {process!r} of {app} listens on no port",
-            remedy="route to one that does, or give it a port in settings",
-            code="no_port",
+            f"app {route.app!r} has {MOST} routes already", remedy="delete some", code="too_many_routes"
         )
-
-
-def _path(body: Mapping[str, Any]) -> str:
-    path = checks.text(body, "path") or "/"
-    if not PATH.match(path) or "//" in path:
-        raise InvalidValue(f"path {path!r} is not valid", remedy="use one like / or /api", code="invalid_path")
-    return path.rstrip("/") or "/"

@@ -17,6 +17,8 @@ from . import checks
 from .config_choice import choose
 from .config_wish import Wish, variables
 from .draft import Draft
+from .route_targets import check_unused
+from .routes import LOCK
 
 BUILD_ATTEMPTS = 2  # what is not the user's doing (a host lost) is tried again
 RUN_DEADLINE = 3600.0
@@ -35,13 +37,19 @@ def create_app(records: Records, name: str, body: Mapping[str, Any], now: float)
 
 
 def destroy_app(records: Records, name: str) -> Draft:
-    """DELETE /apps/<app>: mark it; the leader takes it apart, its record goes last."""
+    """DELETE /apps/<app>: mark it; the leader takes it apart, its record goes last.
+
+    Raises:
+        NotFound, Conflict (a route of another app sends requests to it), Unprocessable (a brick).
+    """
     app = records.apps.get(names.check_app(name))
     if app is not None and app.destroying and not app.system:
         return Draft(records, app, 202)
     app = checks.existing_app(records, name, "destroyed")
+    check_unused(records, name)
     draft = Draft(records, replace(app, destroying=True), 202)
     draft.put(keys.app(name), draft.answer)
+    draft.check(LOCK)
     return draft
 
 

@@ -28,8 +28,8 @@ async def index(request: web.Request) -> web.Response:
     apps = [app for app in records.apps.values() if not app.system]
     if request.query.get("system") == "1":
         apps += [app for app in records.apps.values() if app.system] + present.bricks(records)
-    port = context(request).config.http_port
-    return answer([present.summary(records, app, port) for app in sorted(apps, key=lambda app: app.name)])
+    edge = context(request).config.edge
+    return answer([present.summary(records, app, edge) for app in sorted(apps, key=lambda app: app.name)])
 
 
 async def show(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def show(request: web.Request) -> web.Response:
     name, records = await app_records(request)
     app = records.apps.get(name) or present.brick(records, name)
     assert app is not None
-    return answer(present.app(records, app, reader(request), context(request).config.http_port))
+    return answer(present.app(records, app, reader(request), context(request).config.edge))
 
 
 async def create(request: web.Request) -> web.Response:

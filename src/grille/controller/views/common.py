@@ -10,8 +10,9 @@ from aiohttp import web
 
 from ...service.http import TOKENS, answer, json_body, needs
 from ...wire.configuration import ConfigVersion
+from ...wire.routing import Certificate
 from ...wire.specs import Release, Ticket
-from .. import present
+from .. import present, present_certificates
 from ..changes.checks import unknown_app
 from ..changes.draft import Draft
 from ..context import CONTEXT, Context
@@ -52,6 +53,8 @@ def shown(value: Any) -> Any:
             return present.release(value, 0, False)
         case ConfigVersion():
             return present.config(value, False)
+        case Certificate():
+            return present_certificates.certificate(value)
         case dict():
             return {key: shown(one) for key, one in value.items()}
         case list():

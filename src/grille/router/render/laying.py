@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import time
 from dataclasses import replace
@@ -33,9 +34,17 @@ def lay(options: Options, saved: Saved) -> Path:
 
 
 def _listed(folder: Path, saved: Saved) -> str:
-    """The lines of the crt-list whose certificate is there: one that is missing must not keep HAProxy from starting."""
-    lines = [line for line in saved.certificates if line and (folder / "certs" / line.split()[0]).exists()]
+    """The lines of the crt-list whose files are there: one that is missing must not keep HAProxy from starting."""
+    lines = [
+        line for line in saved.certificates if line and all((folder / "certs" / each).exists() for each in _files(line))
+    ]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _files(line: str) -> list[str]:
+    """The files that a line names: its certificate, and the authorities that may sign clients'."""
+    words = line.replace("[", " ").replace("]", " ").split()
+    return [words[0], *(path for word, path in itertools.pairwise(words) if word == "ca-file")]
 
 
 def _remove_left(folder: Path, pattern: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from ..model import MAPS
 from ..saved import Saved
-from . import backends, hold, settings, tcp, web
+from . import backends, exporter, hold, settings, tcp, web
 from .options import Options
 
 
@@ -18,7 +18,7 @@ def configuration(options: Options, saved: Saved) -> str:
         parts.append(tcp.ports(options))
     if passthrough:
         parts.append(tcp.by_name(options))
-    parts += [_tables(options), *backends.sections(options, saved)]
+    parts += [exporter.section(options.folder, settings.BASE), _tables(options), *backends.sections(options, saved)]
     return "\n".join(parts)
 
 

@@ -20,14 +20,14 @@ USER = "haproxy"
 MOST_FDS = 200_000
 CAP_SETGID, CAP_SETUID = 6, 7
 SETTING = "setting"  # the code of an error that another state would not mend
-FIRST_POOLS = {"http": 200, "zip": 20, "t300": 20, "t3600": 50, "t86400": 20}
+FIRST_POOLS = {"http": 200, "zip": 20, "t300": 20, "t3600": 50, "t86400": 20}  # where nothing was saved
 
 
-def lay(settings: Settings, *, empty: bool) -> str:
+def lay(settings: Settings, *, generation: str, empty: bool) -> str:
     """Lay configuration, maps, pages and certificates; the configuration's path. Needs much: call it in a child.
 
     Args:
-        empty: leave out what was saved.
+        generation: tells the inner sockets of this HAProxy from those of others. empty: leave out what was saved.
     Raises:
         InvalidValue: a setting (code SETTING) or the saved state is not valid.
         Unavailable: there is no certificate, and none can be made.
@@ -35,45 +35,48 @@ def lay(settings: Settings, *, empty: bool) -> str:
     from .. import render, saved
 
     try:
-        wanted, first = options(settings), pools(settings)
+        wanted = replace(options(settings), generation=generation)
     except InvalidValue as error:
         raise InvalidValue(error.message, remedy=error.remedy, code=SETTING) from None
+    os.umask(0o077)  # all of it is read before HAProxy becomes another user
     wanted.folder.mkdir(parents=True, exist_ok=True)
-    state = saved.Saved() if empty else saved.load(wanted.folder)
-    if not state.structure.pools:
-        state = replace(state, structure=replace(state.structure, pools=first))
-    return str(render.lay(wanted, state))
+    if wanted.user:
+        _let_in(wanted.folder, wanted.user)
+    return str(render.lay(wanted, saved.Saved() if empty else saved.load(wanted.folder)))
 
 
 def options(settings: Settings) -> Options:
     """The options that the settings and this process's limits give; raises InvalidValue."""
     from ..render import Options
 
+    first = {**FIRST_POOLS, "http": max(1, settings.integer("ROUTER_POOL", FIRST_POOLS["http"]))}
     return Options(
         folder=Path(settings.text("DATA", DATA)),
         bind=tuple(settings.words("ROUTER_BIND", "*")),
         http_port=settings.integer("ROUTER_HTTP_PORT", 80),
         https_port=settings.integer("ROUTER_HTTPS_PORT", 443),
+        pools=tuple(first.items()),
         fd_limit=fd_limit(),
         user=user(),
-        tcp_ports=tcp_ports(settings.text("ROUTER_TCP_PORTS", "")),
+        tcp_ports=port_range(settings.text("ROUTER_TCP_PORTS", "")),
         proxies=tuple(settings.words("ROUTER_PROXIES")),
     )
 
 
-def tcp_ports(text: str) -> tuple[int, int] | None:
-    """The first and last port for TCP routes in ``first-last``; None when it is empty; raises InvalidValue."""
+def port_range(text: str) -> tuple[int, int] | None:
+    """First and last of the ports in ``text``, like ``20000-20099``; None for no text; raises InvalidValue."""
     if not text:
         return None
     first, _, last = text.partition("-")
-    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
-        raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy="use two ports, like 20000-20099")
-    return int(first), int(last)
+    if first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536:
+        return int(first), int(last)
+    raise InvalidValue(f"GRILLE_ROUTER_TCP_PORTS is {text!r}", remedy="use a range like 20000-20099")
 
 
-def pools(settings: Settings) -> dict[str, int]:
-    """Backends by class until the daemon says how many; raises InvalidValue."""
-    return {**FIRST_POOLS, "http": max(1, settings.integer("ROUTER_POOL", FIRST_POOLS["http"]))}
+def _let_in(folder: Path, name: str) -> None:
+    """Let the user called ``name`` through ``folder``, to the sockets on which HAProxy is its own client."""
+    os.chown(folder, -1, pwd.getpwnam(name).pw_gid)
+    folder.chmod(0o710)
 
 
 def fd_limit() -> int:

@@ -15,7 +15,7 @@ from .backoff import Backoff
 from .control import Control
 from .process import HAProxy
 from .signals import Signals, Stopping
-from .starting import Starter
+from .starting import Starter, link
 
 SOCKET = "supervisor.sock"
 LOOK = 0.5  # seconds between two looks at processes that end
@@ -114,6 +114,9 @@ class Supervisor:
             log.error("hand-over failed, HAProxy goes on as before", reason=reason, error=str(error))
             return {"ok": False, "error": str(error)}
         self._old.append(old)
+        for each in self._old:  # they stop listening on their inner sockets too, and go on connecting there
+            for path, to in zip(each.inner, fresh.inner, strict=True):
+                link(path, to)
         old.leave(keep=keep)
         self._serve(fresh)
         self._handovers, self._reason = self._handovers + 1, reason

@@ -19,10 +19,11 @@ class HAProxy:
     """A process of HAProxy's, a child of this one.
 
     Args:
-        command: how it is started. socket: its own runtime socket. group: the process group that it is put into.
+        command: how it is started. socket: its own runtime socket. inner: those on which it is its own client.
+        group: the process group that it is put into.
     """
 
-    def __init__(self, command: Sequence[str], socket: Path, group: int) -> None:
+    def __init__(self, command: Sequence[str], socket: Path, inner: Sequence[Path], group: int) -> None:
         self.output, writer = os.pipe()
         for end in (self.output, writer):
             os.set_blocking(end, False)  # it must not stand still because nobody reads
@@ -32,7 +33,8 @@ class HAProxy:
             )
         finally:
             os.close(writer)
-        self.socket, self.pid, self.started = socket, self._process.pid, time.time()
+        self.socket, self.inner = socket, inner
+        self.pid, self.started = self._process.pid, time.time()
         self.alert = ""  # the first of what it complained of
         self.left = 0.0  # when it was told to stop softly
         self._line: runtime.Observer | None = None
@@ -112,7 +114,8 @@ class HAProxy:
         self.read()
         self._hang_up()
         os.close(self.output)
-        self.socket.unlink(missing_ok=True)
+        for path in (self.socket, *self.inner):
+            path.unlink(missing_ok=True)
 
     def _hang_up(self) -> None:
         if self._line is not None:

@@ -18,6 +18,7 @@ from .signals import Signals
 SOCKET = "haproxy.sock"  # a link to the socket of the process that serves
 STATE = "state.json"  # as the daemon calls it (``saved.FILE``)
 OWN = "process.cfg"
+INNER = ("hold", "tls")  # the sockets on which a HAProxy is its own client, as ``render`` calls them
 LONGEST_START = 60.0  # seconds
 STEP = 0.01
 LONGEST_END = 86400  # seconds that an old process may take after a hand-over: the longest idle timeout of a route
@@ -52,11 +53,12 @@ class Starter:
 
     def take_over(self, old: HAProxy) -> HAProxy:
         """One that serves beside ``old``, on its sockets; raises Failed, and ``old`` goes on, or Stopping."""
-        path = self._lay(empty=False)
-        wrong = check(self._binary, [path, self._own(self._socket(self.starts + 1))])
+        self.starts += 1
+        files = self._lay(empty=False)
+        wrong = check(self._binary, files)
         if wrong:
-            raise InvalidValue(f"HAProxy does not accept {path}: {wrong}")
-        return self._run(path, "-x", str(old.socket))
+            raise InvalidValue(f"HAProxy does not accept {files[0]}: {wrong}")
+        return self._run(files, "-x", str(old.socket))
 
     def close(self) -> None:
         """Let the leash go; no HAProxy may be left."""
@@ -67,16 +69,24 @@ class Starter:
         (self.folder / SOCKET).unlink(missing_ok=True)
 
     def _attempt(self, *, empty: bool) -> HAProxy:
+        self.starts += 1
         return self._run(self._lay(empty=empty))
 
-    def _lay(self, *, empty: bool) -> Path:
-        return Path(forked(lambda: laying.lay(self._settings, empty=empty)))
+    def _lay(self, *, empty: bool) -> list[Path]:
+        """Lay the files that the next HAProxy is started with."""
+        generation = f"-{self.starts}"
+        path = forked(lambda: laying.lay(self._settings, generation=generation, empty=empty))
+        own = self.folder / OWN
+        own.write_text(laying.own(self._socket(), self._longest), encoding="utf-8")
+        return [Path(path), own]
 
-    def _run(self, path: Path, *more: str) -> HAProxy:
-        self.starts += 1
-        socket = self._socket(self.starts)
-        command = [self._binary, "-db", "-f", str(path), "-f", str(self._own(socket)), *more]
-        haproxy = HAProxy(command, socket, self._leash.group())
+    def _socket(self) -> Path:
+        return self.folder / f"haproxy-{self.starts}.sock"
+
+    def _run(self, files: list[Path], *more: str) -> HAProxy:
+        command = [self._binary, "-db", *(word for path in files for word in ("-f", str(path))), *more]
+        inner = [self.folder / f"{name}-{self.starts}.sock" for name in INNER]
+        haproxy = HAProxy(command, self._socket(), inner, self._leash.group())
         try:
             self._wait(haproxy)
             self._lead_to(haproxy)
@@ -96,18 +106,15 @@ class Starter:
             self._signals.pause(STEP)
 
     def _lead_to(self, haproxy: HAProxy) -> None:
-        fresh = self.folder / f".{SOCKET}.new"
-        fresh.unlink(missing_ok=True)
-        fresh.symlink_to(haproxy.socket.name)
-        os.replace(fresh, self.folder / SOCKET)
+        link(self.folder / SOCKET, haproxy.socket)
 
-    def _own(self, socket: Path) -> Path:
-        path = self.folder / OWN
-        path.write_text(laying.own(socket, self._longest), encoding="utf-8")
-        return path
 
-    def _socket(self, number: int) -> Path:
-        return self.folder / f"haproxy-{number}.sock"
+def link(path: Path, to: Path) -> None:
+    """Let ``path`` lead to its neighbour ``to``, whatever it was; at no moment to nothing."""
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(to.name)
+    os.replace(fresh, path)
 
 
 def check(binary: str, paths: list[Path]) -> str:

@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 
 from ...wire.errors import Unavailable
+from ..render.exporter import PATH
 
-SOCKET = "exporter.sock"
-PATH = "/metrics"
 TIMEOUT = aiohttp.ClientTimeout(total=30.0, sock_connect=3.0)
 CHUNK = 64 * 1024
 

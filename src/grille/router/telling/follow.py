@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import time
 from collections import deque
 from collections.abc import Iterator
 
@@ -22,6 +24,7 @@ MOST_FOLLOWERS = 100
 QUEUE = 2000  # lines that a follower may be behind
 CHUNK = 256 * 1024
 RETRY = 0.5
+LOOK = 1.0  # seconds between two looks whether another HAProxy has taken over
 BEGIN = 0.05  # seconds that HAProxy has to begin; it says nothing until there is a line
 COMMAND = f"show events {RING} -w -n\n"
 
@@ -122,17 +125,25 @@ class Hub:
             await asyncio.sleep(RETRY)
 
     async def _read(self) -> None:
-        """Hand lines on until HAProxy ends the connection; raises OSError."""
+        """Hand lines on until HAProxy ends the connection or another one has taken over; raises OSError."""
+        here = os.stat(self._socket).st_ino
         reader, writer = await asyncio.open_unix_connection(self._socket)
         try:
             writer.write(COMMAND.encode())
             await writer.drain()
             await asyncio.sleep(BEGIN)
             self._reading.set()
-            rest = b""
-            while data := await reader.read(CHUNK):
-                *lines, rest = (rest + data).split(b"\n")
+            rest, looked = b"", time.monotonic()
+            while True:
+                data = await _read_for(reader, LOOK)
+                if data == b"":
+                    return
+                *lines, rest = (rest + (data or b"")).split(b"\n")
                 self._hand_on(lines)
+                if time.monotonic() - looked >= LOOK:
+                    looked = time.monotonic()
+                    if os.stat(self._socket).st_ino != here:
+                        return
         finally:
             writer.close()
 
@@ -143,3 +154,12 @@ class Hub:
             if len(words) > APP + 1:
                 for follower in self._followers.get(words[APP], ()):
                     follower.offer(line)
+
+
+async def _read_for(reader: asyncio.StreamReader, seconds: float) -> bytes | None:
+    """The next bytes, none at the end; None when ``seconds`` went by."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await reader.read(CHUNK)
+    except TimeoutError:
+        return None

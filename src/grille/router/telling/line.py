@@ -19,9 +19,11 @@ OWN_ERRORS = {
     403: "client_certificate_required",
     404: "no_route",
     408: "request_timeout",
+    411: "length_required",
     413: "body_too_large",
-    429: "too_many_requests",
-    503: "no_instance",
+    421: "misdirected",
+    429: "rate_limited",
+    503: "no_instance_or_maintenance",  # a line does not say which
 }
 OF_INSTANCES = {502: "bad_gateway", 503: "app_unavailable", 504: "app_timeout"}
 MOST_PATH = 1000  # characters shown

@@ -15,6 +15,7 @@ from ...service.http import answer, needs, whole
 from ...store import Entry
 from ...wire.busy import check_order, ordered
 from ...wire.errors import InvalidValue, Unavailable
+from ..render.exporter import SOCKET
 from . import exporter, metrics
 from .follow import Follower, Hub
 from .line import STREAM, shown
@@ -83,11 +84,16 @@ class Pages:
     async def haproxy(self, request: web.Request) -> web.StreamResponse:
         """What HAProxy's own exporter says, with its own parameters (``scope``, ``no-maint``)."""
         response = web.StreamResponse(headers=TEXT)
-        pieces = exporter.chunks(str(self._source.folder / exporter.SOCKET), request.query_string)
-        async for piece in pieces:
+        try:
+            async for piece in exporter.chunks(str(self._source.folder / SOCKET), request.query_string):
+                if not response.prepared:
+                    await response.prepare(request)
+                await response.write(piece)
+        except Unavailable:
             if not response.prepared:
-                await response.prepare(request)
-            await response.write(piece)
+                raise
+            if request.transport is not None:
+                request.transport.abort()  # half an answer must not look like a whole one
         return response
 
     async def top(self, request: web.Request) -> web.Response:
@@ -131,7 +137,8 @@ class Pages:
                 fresh = [line for line in await follower.take(PATIENCE) if line not in known]
                 if asyncio.get_running_loop().time() - began > PATIENCE:
                     known = set()  # what came twice has come by now
-                await response.write(_json_lines([line for line in map(shown, fresh) if line], follower.missed()))
+                if data := _json_lines([line for line in map(shown, fresh) if line], follower.missed()):
+                    await response.write(data)
         except (ConnectionResetError, asyncio.CancelledError):
             pass
         return response

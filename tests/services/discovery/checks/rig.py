@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.daemon import Daemon
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 SERVICE = "db"
 INSTANCES, OUTSIDE = f"/services/{SERVICE}/instances", f"/services/{SERVICE}/outside"

@@ -22,7 +22,8 @@ from grille.store.blocking import BlockingStore
 from grille.wire import keys
 from grille.wire.specs import Instance
 from tests.support.daemon import Daemon
-from tests.support.etcd import EtcdServer, free_port
+from tests.support.etcd import EtcdServer
+from tests.support.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 SPOOFED = "203.0.113.66"

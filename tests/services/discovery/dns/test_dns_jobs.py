@@ -22,8 +22,9 @@ from grille.wire.specs import Instance
 from tests.services.discovery.dns.rig import Upstream, until
 from tests.services.host.rig import Rig, docker
 from tests.support.daemon import ROOT, Daemon, lay_tokens
-from tests.support.etcd import EtcdServer, free_port
+from tests.support.etcd import EtcdServer
 from tests.support.images import images
+from tests.support.ports import free_port
 
 LOOK = """
 import json, socket

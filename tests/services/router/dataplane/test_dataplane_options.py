@@ -177,9 +177,7 @@ async def test_pages_of_the_app(apps: Apps) -> None:
 
 async def test_concurrency_makes_others_wait(apps: Apps) -> None:
     app = await apps("app", delay=0.2)
-    async with Dataplane(
-        {"routes": {"a.example/": f"{B0}|app"}}, {B0: {"i1": line(app.port, concurrency=2)}}
-    ) as plane:
+    async with Dataplane({"routes": {"a.example/": f"{B0}|app"}}, {B0: {"i1": line(app.port, concurrency=2)}}) as plane:
         most = now = 0
 
         async def counted(request: aiohttp.web.BaseRequest) -> aiohttp.web.StreamResponse:
