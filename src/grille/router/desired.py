@@ -15,6 +15,7 @@ from . import variant
 from .claims import Claims, addresses_of
 from .lead import Lead, encode, options_of
 from .model import Address, Slice, Wanted
+from .pages import one_line
 from .records import PROTOCOLS, Record, Registered, read, shortened
 from .variant import Variant
 
@@ -194,7 +195,7 @@ class Table:
         app, _, kind = name.partition("/")
         record = self._apps.get(app)
         text = "" if record is None else record.error_page if kind == "error" else record.maintenance_page
-        return base64.b64encode(text.encode()).decode() if text else None
+        return base64.b64encode(one_line(text).encode()).decode() if text else None
 
 
 def _targets(route: Route) -> tuple[tuple[int, str], ...]:
