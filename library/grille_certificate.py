@@ -226,7 +226,6 @@ def main() -> None:
         argument_spec=ARGUMENTS,
         supports_check_mode=True,
         mutually_exclusive=[("chain", "chain_file"), ("key", "key_file"), ("client_ca", "client_ca_file")],
-        required_if=[("source", "acme", ("domains",))],
     )
     if module.params["state"] == "present" and module.params["source"] == "given":
         for name in ("chain", "key"):

@@ -44,6 +44,7 @@ async def run(settings: Settings) -> None:
             "save": reconciler.saver.run,
             "silence": silence.run,
             "acme": Worker(store, settings.host, keyring).run,
+            "ocsp": certificates.staples.run,
         }
         try:
             await run_loops(loops)

@@ -1,6 +1,6 @@
 """Pools: backends declared ahead, empty, because HAProxy 2.6 can add servers at run time but no backends.
 
-What is fixed when HAProxy starts (mode, compression, idle timeout of TCP, balance) makes a class, with a pool of its own.
+What is fixed when HAProxy starts (mode, compression, idle timeout of TCP, balance) makes a class, with its own pool.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ class Reconciler:
         self._heard = time.monotonic()  # when HAProxy last answered
         self._refusals = 0  # turns in a row in which HAProxy refused something
         mirror.listen(self._listen)
+        certificates.staples.news = self._wake.set
 
     def take_down(self, names: set[Name]) -> None:
         """Let HAProxy take the servers called ``names`` for dead, until a check of it passes."""

@@ -135,6 +135,8 @@ async def measure(side: Side, plan: Plan, load: Mix, quiet: float, seconds: floa
         result.seen = await asyncio.to_thread(generator.result)
     finally:
         generator.kill()
+    if isinstance(side, GrilleSide):
+        result.refused = side.grille.refused
     result.stopped, result.faults = side.cut, side.faults
     return result
 

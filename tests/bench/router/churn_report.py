@@ -24,6 +24,7 @@ class Result:
     daemon: list[float] = field(default_factory=list)
     late: float = 0.0  # seconds after the end of the phase until the last change was taken in
     stopped: int = 0
+    refused: int = 0  # writes that the store did not take at once
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -68,6 +69,7 @@ def tell(result: Result) -> None:
     for _, what in result.seen.cut[:5]:
         print(f"    stream cut: {what}")
     if result.daemon:
+        print(f"    writes that the store took only at a second try: {result.refused}")
         print(f"    daemon: {result.daemon[0]:.0f} MiB at first, {max(result.daemon):.0f} at most")
     for fault in sorted(set(result.faults))[:5]:
         print(f"    fault: {fault}")

@@ -18,6 +18,7 @@ from grille.codec import decode, encode
 from grille.service.sealing import Keyring
 from grille.store import Delete, Mirror, Put, Store
 from grille.wire import keys
+from grille.wire.errors import GrilleError
 from grille.wire.routing import Route, RouterStatus
 from grille.wire.specs import Instance
 from tests.bench.router import pem, processes
@@ -69,6 +70,7 @@ class Grille:
         self._environ = {f"GRILLE_{name}": value for name, value in settings.items()}
         self.data = folder
         self.lives = 0
+        self.refused = 0  # writes that the store did not take at once
         self.renew()
         self._environ["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
 
@@ -117,6 +119,15 @@ class Grille:
             revision = await self.store.transact([], rest[:BATCH])
             rest = rest[BATCH:]
         return revision
+
+    async def insist(self, write: Put | Delete) -> int:
+        """Do ``write`` as soon as the store takes it, twice perhaps; its revision."""
+        while True:
+            try:
+                return await self.store.transact([], [write])
+            except GrilleError:
+                self.refused += 1
+                await asyncio.sleep(0.1)
 
     def certificate(self, ident: str, each: Pem) -> Put:
         """The write that puts a certificate."""

@@ -152,7 +152,8 @@ class Generator:
             error = "timeout"
         except OSError as failure:
             error = f"{type(failure).__name__}: {failure}"[:60]
-        self.seen.requests.append((due, 1000 * (time.monotonic() - due), error))
+        named = f"{target.kind}: {error}" if error else ""
+        self.seen.requests.append((due, 1000 * (time.monotonic() - due), named))
 
     async def _ask(self, target: Target, *, keep: bool) -> str:
         """What is wrong with the answer, if anything."""

@@ -25,7 +25,6 @@ from pathlib import Path
 import structlog
 
 from grille.store import USUAL_TTL, Delete, Lease, Put
-from grille.wire.errors import GrilleError
 from grille.wire.routing import Route
 from tests.bench.raw import FAILED, Raw
 from tests.bench.router.backends import backends
@@ -67,15 +66,6 @@ class Agent:
     async def _renewed(self, lease: int) -> None:
         self.grants += 1
         await self._router.write(replace(instance(name, each), lease=lease) for name, each in self._servers)
-
-
-async def insist(router: Grille, write: Put | Delete) -> int:
-    """Do ``write`` as soon as the store takes it; its revision."""
-    while True:
-        try:
-            return await router.store.transact([], [write])
-        except GrilleError:
-            await asyncio.sleep(0.1)
 
 
 def wishes(world: World) -> tuple[list[Put | Delete], list[str]]:
@@ -123,13 +113,13 @@ async def outage(router: Grille, world: World, seconds: float) -> Found:
     router.etcd.freeze()
     await asyncio.sleep(seconds / 2)
     writes, hosts = wishes(world)
-    queued = [asyncio.create_task(insist(router, each)) for each in writes]
+    queued = [asyncio.create_task(router.insist(each)) for each in writes]
     await asyncio.sleep(seconds / 2)
     router.etcd.thaw()
     found.back = time.monotonic()
     first = asyncio.create_task(returned(router, found))
     fresh = Route(id="fresh", host=f"fresh.{DOMAIN}", service=service(0), created=CREATED)
-    await router.acknowledged(await insist(router, route(fresh)))
+    await router.acknowledged(await router.insist(route(fresh)))
     await serving(Target(router.http, fresh.host))
     found.fresh = time.monotonic() - found.back
     await router.acknowledged(max(await asyncio.gather(*queued)))

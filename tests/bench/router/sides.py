@@ -90,7 +90,7 @@ class GrilleSide(Side):
         if change.server is not None:
             self._servers[change.ident] = change.server
             await self._listen(change.service, change.server)
-        revision = await self.grille.store.transact([], [self._write(change)])
+        revision = await self.grille.insist(self._write(change))
         if change.kind == "server" and change.removes:
             self._later(self._retire(change.ident, revision))
 

@@ -32,6 +32,11 @@ class Target:
     expect: str = ""
     tls: bool = False
 
+    @property
+    def kind(self) -> str:
+        """What it is, in a word: of a TCP route there is no host."""
+        return "tls" if self.tls else "http" if "." in self.host else "tcp"
+
     def request(self, *, keep: bool = True) -> bytes:
         """The bytes of the request."""
         close = "" if keep else "Connection: close\r\n"

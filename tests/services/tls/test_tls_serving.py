@@ -215,6 +215,21 @@ async def test_haproxys_refusal_is_told_and_tried_again_ever_more_slowly(edge: E
     assert edge.keeper.refused == {}
 
 
+async def test_a_new_certificate_that_haproxy_refused_is_made_good(edge: Edge, maker: Maker) -> None:
+    run, pem = edge.cli.run, maker.issue("empty.test")
+
+    async def spoiling(commands: list[str]) -> list[str]:
+        return await run([command.replace("BEGIN", "BEGUN") for command in commands])
+
+    edge.cli.run = spoiling  # type: ignore[method-assign,assignment]
+    assert not await edge.put("empty", pem, client_ca=maker.pem)
+    assert edge.keeper.refused[keys.certificate("empty")].startswith("HAProxy refused it")
+    edge.cli.run = run  # type: ignore[method-assign]
+    await asyncio.sleep(keeper_module.RETRY)
+    assert await edge.keeper.turn(edge.cli), edge.keeper.refused
+    assert edge.served("empty.test") == pem.serial
+
+
 async def test_the_older_record_keeps_a_domain_unless_it_is_expired(edge: Edge, maker: Maker) -> None:
     old, new = maker.issue("same.test"), maker.issue("same.test", "mine.test")
     await edge.put("new", new, created=20.0)

@@ -54,7 +54,7 @@ async def test_the_supervisor_is_asked_and_its_no_is_no(tmp_path: Path) -> None:
     handovers = Handovers(tmp_path)
     assert handovers.due()
     assert await handovers.ask("pool http: 96 of 100")
-    assert asked == [{"do": "handover", "reason": "pool http: 96 of 100"}]
+    assert asked == [{"do": "handover", "reason": "pool http: 96 of 100", "keep": True}]
     assert not await handovers.ask("again")
     assert (handovers.count, handovers.reason) == (1, "pool http: 96 of 100")
     assert not handovers.due()

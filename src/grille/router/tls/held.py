@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..cli import Cli
 
 LINE = re.compile(r"(\S+):(\d+)(?: \[([^\]]*)\])?((?: \S+)*)\s*\Z")
 CA_OPTION = re.compile(r"(?:^| )ca-file (\S+)")
+STAPLED = re.compile(r"^OCSP Response Key: [0-9a-fA-F]", re.MULTILINE)
 SHA1 = re.compile(r"^SHA1 FingerPrint: ([0-9A-F]+)$", re.MULTILINE)
 
 
@@ -35,13 +35,15 @@ class Line:
 class Held:
     """``tls``: whether HAProxy has the crt-list at all. ``files``: each certificate's sha1. ``cas``: those of CAs.
 
-    ``open``: the certificate whose change somebody began and did not end.
+    ``stapled``: those certificates' files that have an OCSP answer. ``open``: the certificate whose change somebody
+    began and did not end.
     """
 
     tls: bool = False
     lines: list[Line] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
     cas: dict[str, frozenset[str]] = field(default_factory=dict)
+    stapled: set[str] = field(default_factory=set)
     open: str = ""
 
 
@@ -58,32 +60,39 @@ def list_file(folder: Path) -> str:
 
 async def ask(cli: Cli, folder: Path) -> Held:
     """What HAProxy holds in ``folder``'s ``certs``; raises Unavailable."""
-    lines, files, cas = await cli.run([_show_list(folder), "show ssl cert", "show ssl ca-file"])
-    if not lines.startswith("#"):
-        return Held()
-    held = Held(tls=True, lines=parse_lines(lines), open=parse_open(files))
-    ours = str(folder / "certs") + "/"
-    names = [name for name in parse_names(files) + parse_names(cas) if name.startswith(ours)]
-    await _look(cli, held, [name for name in names if name != f"{ours}default.pem"])
+    held = Held()
+    await refresh(cli, folder, held, None)
     return held
 
 
-async def refresh(cli: Cli, folder: Path, held: Held, files: Iterable[str]) -> None:
-    """Look again at what was changed: the list, and ``files``, certificates or CAs. Raises Unavailable."""
-    (lines,) = await cli.run([_show_list(folder)])
-    held.lines = parse_lines(lines)
-    await _look(cli, held, list(files))
+async def refresh(cli: Cli, folder: Path, held: Held, files: Iterable[str] | None) -> None:
+    """Look again at what was changed: the list, and ``files``, certificates or CAs (None: all). Raises Unavailable."""
+    lines, certificates, cas = await cli.run([_show_list(folder), "show ssl cert", "show ssl ca-file"])
+    if not lines.startswith("#"):
+        return
+    held.tls, held.lines, held.open = True, parse_lines(lines), parse_open(certificates)
+    ours = str(folder / "certs") + "/"
+    there = {name for name in parse_names(certificates) + parse_names(cas) if name.startswith(ours)}
+    there.discard(f"{ours}default.pem")
+    wanted = sorted(there) if files is None else sorted(set(files))
+    await _look(cli, held, [name for name in wanted if name in there])
+    for name in set(wanted) - there:
+        held.files.pop(name, None)
+        held.cas.pop(name, None)
 
 
 async def _look(cli: Cli, held: Held, files: list[str]) -> None:
-    """Enter the fingerprints of ``files`` in ``held``; those that HAProxy does not have are taken out."""
+    """Enter the fingerprints of ``files``, which HAProxy has, in ``held``; one that is empty yet has none."""
     details = await cli.run([f"show ssl {'ca-file' if is_ca(name) else 'cert'} {name}" for name in files])
     for name, text in zip(files, details, strict=True):
         prints = frozenset(found.lower() for found in SHA1.findall(text))
-        table: dict[str, Any] = held.cas if is_ca(name) else held.files
-        table.pop(name, None)
-        if prints:
-            table[name] = prints if is_ca(name) else next(iter(prints))
+        if is_ca(name):
+            held.cas[name] = prints
+            continue
+        held.files[name] = next(iter(prints), "")
+        held.stapled.discard(name)
+        if STAPLED.search(text):
+            held.stapled.add(name)
 
 
 def _show_list(folder: Path) -> str:

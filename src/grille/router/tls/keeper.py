@@ -17,8 +17,10 @@ from ..cli import Cli
 from . import disk, plan
 from .claims import Claims, settle
 from .held import Held, ask, list_file, refresh
+from .ocsp import Answer
 from .plan import Step, Wanted
 from .records import Records
+from .staples import Staples
 
 log = structlog.get_logger()
 RETRY, MOST_RETRY = 1.0, 60.0  # seconds after which something refused is tried again: doubled each time
@@ -38,6 +40,7 @@ class Certificates:
     """Keeps HAProxy's certificates in step with the records below ``keys.CERTIFICATES``.
 
     ``refused``: keys in the store whose certificates are left out, in whole or in part, with the reason.
+    ``staples``: what fetches OCSP answers; its ``run`` is a loop of the daemon's, and a turn is due after its ``news``.
 
     Args:
         folder: the router's folder; certificates lie in its ``certs``, the crt-list is ``certs/list.txt``.
@@ -54,6 +57,8 @@ class Certificates:
         self._disk: dict[str, str] = {}  # digests, by path
         self._orphans: dict[str, float] = {}  # files of no use, and since when (monotonic)
         self._due = False
+        self._stapled: dict[str, Answer] = {}  # what HAProxy was given, by file
+        self.staples = Staples()
         self.refused: dict[str, str] = {}
 
     def apply(self, events: Iterable[Event]) -> bool:
@@ -83,7 +88,8 @@ class Certificates:
     async def turn(self, cli: Cli) -> bool:
         """Bring HAProxy to what is wanted; False while it refuses something. Raises Unavailable."""
         now = time.monotonic()
-        if not self._due and not any(each.again <= now for each in self._refusals.values()):
+        retry = any(each.again <= now for each in self._refusals.values())
+        if not self._due and not retry and not self._answers():
             return not self._refusals
         self._due = False
         self._decide()
@@ -91,6 +97,7 @@ class Certificates:
             touched = await self._put(cli, now) | await self._remove(cli)
             if touched:
                 await refresh(cli, self._folder, self._held, touched)
+            await self._staple(cli)
             await self._sweep()
         self._tell()
         return not self._refusals
@@ -146,6 +153,26 @@ class Certificates:
         for file, said in (await self._run(cli, steps)).items():
             log.warning("HAProxy keeps a certificate", file=file, answer=said)
         return {step.file for step in steps}
+
+    def _answers(self) -> dict[str, Answer]:
+        """The OCSP answers that HAProxy does not have yet, by file: those that are about what it holds."""
+        found = {
+            file: answer
+            for file, sha1 in self._held.files.items()
+            if file in self._wanted and (answer := self.staples.answers.get(sha1)) is not None
+        }
+        given = {file: answer for file, answer in self._stapled.items() if file in self._held.stapled}
+        return {file: answer for file, answer in found.items() if given.get(file) != answer}
+
+    async def _staple(self, cli: Cli) -> None:
+        """Give HAProxy what OCSP responders said. They are in no file: HAProxy does not start with one that is old."""
+        self.staples.want(each.material.question for each in self._wanted.values() if each.material.question)
+        answers = self._answers()
+        refused = await self._run(cli, [plan.staple(file, answer.der) for file, answer in answers.items()])
+        for file, said in refused.items():
+            log.warning("HAProxy refused an OCSP answer", file=file, answer=said)
+        self._stapled |= answers
+        self._held.stapled |= answers.keys()
 
     async def _run(self, cli: Cli, steps: list[Step]) -> dict[str, str]:
         """Carry out ``steps``; what HAProxy said to those that it refused, by file."""

@@ -13,6 +13,7 @@ from ...store import Entry
 from ...wire import keys, names
 from ...wire.errors import InvalidValue
 from ...wire.routing import Certificate
+from .ocsp import Question, question
 
 DEFAULT = "default"  # the name of the self-signed certificate's file
 
@@ -23,6 +24,7 @@ class Material:
 
     ``pem``: chain and key. ``sha1``: the leaf's, as HAProxy tells it; ``ca_sha1``: those of ``ca`` (PEM; empty:
     clients are asked for no certificate). ``uncovered``: domains of the record that the certificate is not for.
+    ``question``: what its OCSP responder is asked.
     """
 
     key: str
@@ -36,6 +38,7 @@ class Material:
     not_after: float
     ca: str = ""
     ca_sha1: frozenset[str] = frozenset()
+    question: Question | None = None
 
 
 def secret_name(ident: str) -> str:
@@ -71,6 +74,7 @@ def material(entry: Entry, keyring: Keyring) -> Material | None:
         not_after=pair.leaf.not_after,
         ca=ca,
         ca_sha1=fingerprints(ca),
+        question=question(read_chain(pair.chain)),
     )
 
 

@@ -6,6 +6,7 @@ certificate between two commands. HAProxy swaps a certificate in one step; conne
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -96,6 +97,15 @@ def _put_certificate(step: Step, each: Wanted, *, new: bool) -> None:
     step.add(with_payload(f"set ssl cert {each.file}", each.material.pem), "Transaction")
     step.add(f"commit ssl cert {each.file}", "Success!")
     step.add(f"abort ssl cert {each.file}", "")
+
+
+def staple(file: str, der: bytes) -> Step:
+    """The commands that give a certificate an OCSP answer, its first one or another."""
+    step = Step(file)
+    step.add(with_payload(f"set ssl cert {file}.ocsp", base64.b64encode(der).decode()), "Transaction")
+    step.add(f"commit ssl cert {file}", "Success!")
+    step.add(f"abort ssl cert {file}", "")
+    return step
 
 
 def removals(wanted: Mapping[str, Wanted], held: Held, kept: Collection[str], crt_list: str) -> list[Step]:
