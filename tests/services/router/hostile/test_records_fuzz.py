@@ -77,9 +77,7 @@ async def tried(router: Router, tables: list[dict[str, Any]], before: State) -> 
     status = await router.acknowledged(revision)
     after = await held(router)
     taken = {
-        str(table.get("host") or f"fuzz-{n}.example")
-        for n, table in enumerate(tables)
-        if key(n) not in status.refused
+        str(table.get("host") or f"fuzz-{n}.example") for n, table in enumerate(tables) if key(n) not in status.refused
     }
     SEEN["taken"] += len(taken)
     SEEN["refused"] += len(tables) - len(taken)
