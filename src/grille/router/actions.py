@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .model import Actual, Endpoint, MapName, Server, Wanted
-from .pool import WAIT
+from .pool import WAIT, is_tcp
 
 
 class Action(Protocol):
@@ -84,13 +84,18 @@ class Ready:
 
 @dataclass(frozen=True)
 class Drain:
-    """A server (or a placeholder) that gets no new request, of no client; the requests that it has go on."""
+    """A server (or a placeholder) that gets no new request, of no client; the requests that it has go on.
+
+    Maintenance would cut the connections of a server of TCP as death does (``on-marked-down``), draining does not; on a
+    server of HTTP that is draining, clients bound to it by a cookie would stay.
+    """
 
     backend: str
     server: str
 
     def lines(self, folder: str) -> list[str]:
-        return [f"set server {self.backend}/{self.server} state maint"]
+        state = "drain" if is_tcp(self.backend) and self.server != WAIT else "maint"
+        return [f"set server {self.backend}/{self.server} state {state}"]
 
     def apply(self, actual: Actual) -> None:
         actual.backends[self.backend][self.server].mode = "maint"
@@ -106,7 +111,8 @@ class Remove:
     server: str
 
     def lines(self, folder: str) -> list[str]:
-        return [f"del server {self.backend}/{self.server}"]
+        name = f"{self.backend}/{self.server}"
+        return [*[f"set server {name} state maint"] * is_tcp(self.backend), f"del server {name}"]
 
     def apply(self, actual: Actual) -> None:
         del actual.backends[self.backend][self.server]

@@ -15,7 +15,8 @@ from . import variant
 from .claims import Claims, addresses_of
 from .lead import Lead, encode, options_of
 from .model import Address, Slice, Wanted
-from .records import PROTOCOLS, Record, Registered, read
+from .pages import one_line
+from .records import PROTOCOLS, Record, Registered, read, shortened
 from .variant import Variant
 
 
@@ -171,7 +172,8 @@ class Table:
         key = keys.instance(each.instance.service, each.instance.id)
         wrong = not kind.tcp and (protocol not in PROTOCOLS or (PROTOCOLS[protocol] and not kind.h2c))
         if wrong:
-            self.refused[key] = f"a route of protocol {'h2c' if kind.h2c else 'http'} cannot lead to {protocol!r}"
+            wanted = "h2c" if kind.h2c else "http"
+            self.refused[key] = shortened(f"a route of protocol {wanted} cannot lead to {protocol!r}")
         elif self.refused.get(key, "").startswith("a route of protocol"):
             del self.refused[key]
         return not wrong
@@ -193,7 +195,7 @@ class Table:
         app, _, kind = name.partition("/")
         record = self._apps.get(app)
         text = "" if record is None else record.error_page if kind == "error" else record.maintenance_page
-        return base64.b64encode(text.encode()).decode() if text else None
+        return base64.b64encode(one_line(text).encode()).decode() if text else None
 
 
 def _targets(route: Route) -> tuple[tuple[int, str], ...]:

@@ -6,6 +6,8 @@ An app's own page, where it has one, is found in the map of pages when the answe
 from __future__ import annotations
 
 import base64
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -118,6 +120,31 @@ _HTML = """<!doctype html>
 <style>body {{ font: 1rem/1.5 sans-serif; margin: 15vh auto; max-width: 34rem; padding: 0 1rem }}</style></head>
 <body><h1>{title}</h1><p>{text}</p><p><code>{status} {code}</code></p></body></html>
 """
+
+
+KEPT = re.compile(r"(?is)(<(pre|textarea|script)\b.*?</\2\s*>)")
+LINE_END = re.compile(r"\r\n|[\x00-\x1f\x7f]")
+
+
+def one_line(text: str) -> str:
+    """An app's own page without line ends: HAProxy would write them as ``%0A``. It means the same to browsers.
+
+    They are blanks, but what stands for them in ``pre`` and ``textarea`` is a reference, in ``script`` U+2028, which
+    ends a line of JavaScript (ECMA-262, section 12.3). Other control characters become blanks too.
+    """
+    parts = KEPT.split(text)
+    return "".join(
+        LINE_END.sub(" ", part) if kind is None else LINE_END.sub("\u2028" if kind == "script" else "&#10;", part)
+        for part, kind in _parts(parts)
+    )
+
+
+def _parts(parts: list[str]) -> Iterator[tuple[str, str | None]]:
+    """Text outside (kind None) and elements kept as they are, in turn, of what ``KEPT`` split."""
+    for at in range(0, len(parts), 3):
+        yield parts[at], None
+        if at + 2 < len(parts):
+            yield parts[at + 1], parts[at + 2].lower()
 
 
 def html(page: Page) -> str:

@@ -19,6 +19,7 @@ from .model import Endpoint, Wanted
 SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
 TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,400}\Z")  # of ACME: base64url, and a dot between token and thumbprint
 MOST_WEIGHT = 256  # HAProxy's
+MOST_REASON = 300
 MOST_PAGE = 7 * 1024  # bytes; in base64 it must pass through HAProxy's command line
 PROTOCOLS = {"http": False, "ws": False, "h2c": True, "grpc": True}  # of instances that HTTP routes may lead to
 
@@ -48,8 +49,14 @@ def read(entry: Entry) -> Record | str:
         if key.startswith(keys.SERVICES):
             return _service(entry)
     except InvalidValue as error:
-        return error.message
+        return shortened(error.message)
     return ""
+
+
+def shortened(reason: str) -> str:
+    """A reason as routers publish it: one line, of a length that a thousand of them can have."""
+    line = "".join(sign if sign.isprintable() else "?" for sign in reason)
+    return line if len(line) <= MOST_REASON else f"{line[: MOST_REASON - 60]}… {line[-58:]}"
 
 
 def endpoint(instance: Instance) -> Endpoint:

@@ -67,7 +67,8 @@ def inner(options: Options, name: str) -> str:
 def _lookup(options: Options) -> list[str]:
     return [
         "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower",
-        f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} if {{ var(txn.host) -m sub / }}",
+        f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} "
+        "if { var(txn.host) -m sub / } || METH_CONNECT",  # a tunnel would lead past all rules
         'http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/"',
         f"http-request set-var(txn.route) var(txn.key),map_beg({options.map('routes')})",
     ]

@@ -8,6 +8,7 @@ from ...service.sealing import Keyring
 from ...store import Entry, Event
 from ...wire import keys
 from ...wire.errors import GrilleError, Unavailable
+from ..records import shortened
 from .material import Material, material
 
 
@@ -62,7 +63,7 @@ class Records:
         try:
             found = material(entry, self._keyring)
         except GrilleError as error:
-            self.bad[entry.key] = error.message
+            self.bad[entry.key] = shortened(error.message)
             if isinstance(error, Unavailable):
                 self.locked.add(entry.key)
         else:

@@ -101,7 +101,7 @@ def get(host: str, path: str = "/", *headers: str, method: str = "GET") -> str:
 
 
 def trusting(ca: str, *, alpn: tuple[str, ...] = ("http/1.1",), pair: tuple[str, str] | None = None) -> ssl.SSLContext:
-    """A context that trusts the authority whose certificate is at path ``ca``; ``pair``: its own certificate and key."""
+    """A context that trusts the authority at path ``ca``; ``pair``: paths of the client's own certificate and key."""
     context = ssl.create_default_context(cafile=ca)
     context.set_alpn_protocols(list(alpn))
     if pair:

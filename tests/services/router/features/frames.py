@@ -7,7 +7,7 @@ import os
 import struct
 from dataclasses import dataclass
 
-from tests.services.router.features.client import WAIT, Wire
+from tests.services.router.features.client import WAIT, Wire, get
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 KEY = "x3JJHMbDL1EzLkh9GBhXDw=="
@@ -41,11 +41,8 @@ def frame(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int 
 
 async def shake(wire: Wire, host: str) -> None:
     """The opening handshake."""
-    head = [
-        f"GET /echo HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade",
-        f"Sec-WebSocket-Key: {KEY}",
-    ]
-    reply = await wire.ask("\r\n".join([*head, "Sec-WebSocket-Version: 13", "", ""]))
+    upgrade = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13")
+    reply = await wire.ask(get(host, "/echo", *upgrade))
     assert (reply.status, reply.header("sec-websocket-accept")) == (101, ACCEPT)
 
 

@@ -1,4 +1,4 @@
-"""An app for a network namespace: ``python serve.py <name> <port>`` answers every GET with its name. Standard library."""
+"""An app for a network namespace: ``python serve.py <name> <port>`` says its name to every GET. Standard library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits of routes: sizes of bodies, rates of clients, requests at a time in one instance, and how long an app may take."""
+"""Limits of routes: sizes of bodies, rates of clients, requests at a time in one instance, time for an answer."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tests.services.router.records import http, instance
 from tests.services.router.rig import Router
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-PAGE = "<html><body><h1>Back soon: {} €, “quoted”, %[src] $x; \\n</h1>\n\n<p>Second line</p></body></html>"
+PAGE = "<html><body><h1>Back soon: {} €, “quoted”, %[src] $x; \\n</h1><p>Second part</p></body></html>"
 
 
 async def test_maintenance_is_switched_on_and_off_for_one_app(router: Router, start: Start) -> None:
@@ -103,3 +103,10 @@ async def test_pages_change_and_go_again(router: Router) -> None:
         assert await router.get("turn.example") == (503, page)
     await router.remove(AppRouting(app="turn"))
     assert await router.get("turn.example") == (503, own)
+
+
+async def test_pages_of_many_lines_mean_the_same_in_one(router: Router) -> None:
+    page = "<html>\n<body>\r\n<pre>a\nb</pre>\n<script>// one\nlet x = 1\n</script>\t</body></html>"
+    await router.lay(AppRouting(app="lines", error_page=page), http("lines.example", "lines-web", app="lines"))
+    _, text = await router.get("lines.example")
+    assert text == "<html> <body> <pre>a&#10;b</pre> <script>// one\u2028let x = 1\u2028</script> </body></html>"

@@ -1,4 +1,4 @@
-"""TLS that the router does not open: led by SNI to apps with certificates of their own, beside hosts of the router's."""
+"""TLS that the router does not open: led by SNI to apps with certificates of their own, beside the router's hosts."""
 
 from __future__ import annotations
 

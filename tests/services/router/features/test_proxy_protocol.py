@@ -10,10 +10,10 @@ import struct
 import pytest
 
 from tests.services.router.features.client import careless, connect, get
-from tests.services.router.shared import TRUSTED
 from tests.services.router.features.origin import Raw, Start, told
 from tests.services.router.records import http, instance, tcp
 from tests.services.router.rig import Router
+from tests.services.router.shared import TRUSTED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -21,9 +21,8 @@ CLIENT, PORT = "198.51.100.7", 4711
 V1 = f"PROXY TCP4 {CLIENT} 203.0.113.1 {PORT} 443\r\n".encode()
 V2_BODY = socket.inet_aton(CLIENT) + socket.inet_aton("203.0.113.1") + struct.pack("!HH", PORT, 443)
 V2 = SIGNATURE + b"\x21\x11" + struct.pack("!H", len(V2_BODY)) + V2_BODY
-V2_SIX = (
-    SIGNATURE + b"\x21\x21" + struct.pack("!H", 36) + socket.inet_pton(socket.AF_INET6, "2001:db8::7") * 2 + bytes(4)
-)
+SIX = socket.inet_pton(socket.AF_INET6, "2001:db8::7")
+V2_SIX = SIGNATURE + b"\x21\x21" + struct.pack("!H", 36) + SIX * 2 + bytes(4)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 from aiohttp import web
@@ -67,17 +68,14 @@ async def test_a_deploy_moves_each_client_once_and_fails_nothing(router: Router,
         for number, (ident, origin) in enumerate(old.items(), 1):
             await start("moved-web", f"new-{number}", name(f"new-{number}"))
             status = await router.remove(origin.instance("moved-web"))
-            await router.status(
-                lambda found, ident=ident, least=status.revision: (
-                    found.revision >= least and not found.drains.get(ident)
-                )
-            )
+            least = status.revision
+            await router.status(lambda s, ident=ident, least=least: s.revision >= least and not s.drains.get(ident))
             await origin.stop()
             await asyncio.sleep(0.3)
     assert asking.failed == []
     for client in asking.answers:
         bodies = [body for _, body in client]
-        moves = [one for one, other in zip(bodies, bodies[1:], strict=False) if one != other]
+        moves = [one for one, other in itertools.pairwise(bodies) if one != other]
         assert len(moves) <= 3, moves
         assert all(left.startswith("old") for left in moves)
         assert bodies[0].startswith("old")

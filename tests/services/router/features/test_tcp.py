@@ -44,7 +44,8 @@ async def ask(port: int, sql: str) -> tuple[int, str]:
         *psql(port, sql), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     async with asyncio.timeout(60):
-        return await process.wait(), (await process.stdout.read()).decode().strip()  # type: ignore[union-attr]
+        output, _ = await process.communicate()
+    return int(process.returncode or 0), output.decode().strip()
 
 
 async def test_a_route_is_taken_and_given_back_at_run_time(router: Router, databases: list[Postgres]) -> None:

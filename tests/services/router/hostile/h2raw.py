@@ -24,7 +24,6 @@ class Raw2:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         config = h2.config.H2Configuration(
-            client_side=True,
             header_encoding="latin-1",
             validate_outbound_headers=False,
             normalize_outbound_headers=False,

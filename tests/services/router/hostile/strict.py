@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tests.services.router.features.origin import Raw
 
-HEAD = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[01]\r\n((?:[^\r\n\0]+\r\n)*)\r\n", re.ASCII)
-LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\r\n\0]*", re.ASCII)
+HEAD = re.compile(rb"([!-~]+) ([!-~]+) HTTP/1\.[01]\r\n((?:[^\r\n]+\r\n)*)\r\n", re.ASCII)
+LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\r\n]*", re.ASCII)
 
 
 @dataclass(frozen=True)
