@@ -37,20 +37,24 @@ _FORMAT: Mapping[str, tuple[str, str]] = {
     "tls": ("%sslv", "-"),
     "version": ("%HV", "-"),
     "method": ("%HM", "-"),
-    "id": ("%[var(txn.id)]", "-"),
+    "id": ("%[capture.req.hdr(1)]", "-"),
     "uri": ("%HU", "-"),
-    "host": ("%[var(txn.host)]", "%[var(txn.host)]"),
+    "host": ("%[capture.req.hdr(0)]", "%[var(txn.host)]"),
 }
 NAMES = tuple(_FORMAT)
 HTTP = " ".join(http for http, _ in _FORMAT.values())
 TCP = " ".join(tcp for _, tcp in _FORMAT.values())
+_PORT = re.compile(r":[0-9]*\Z")
 _ESCAPED = re.compile(r"#([0-9A-F]{2})")
 
 
 def split(line: str) -> dict[str, str] | None:
-    """The words of ``line`` by name, None for what is no whole line."""
+    """The words of ``line`` by name, None for what is no whole line. ``host`` is as routes have it, without a port."""
     words = line.split(" ", len(NAMES) - 1)
-    return dict(zip(NAMES, words, strict=True)) if len(words) == len(NAMES) else None
+    if len(words) != len(NAMES):
+        return None
+    words[-1] = _PORT.sub("", words[-1]).rstrip(".").lower()
+    return dict(zip(NAMES, words, strict=True))
 
 
 def target(uri: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .model import Actual, Endpoint, MapName, Server, Wanted
-from .pool import WAIT, is_tcp
+from .pool import WAIT
 
 
 class Action(Protocol):
@@ -84,18 +84,13 @@ class Ready:
 
 @dataclass(frozen=True)
 class Drain:
-    """A server (or a placeholder) that gets no new request, of no client; the requests that it has go on.
-
-    Maintenance would cut the connections of a server of TCP as death does (``on-marked-down``), draining does not; on a
-    server of HTTP that is draining, clients bound to it by a cookie would stay.
-    """
+    """A server (or a placeholder) that gets no new request, not of a client bound to it either; what it has goes on."""
 
     backend: str
     server: str
 
     def lines(self, folder: str) -> list[str]:
-        state = "drain" if is_tcp(self.backend) and self.server != WAIT else "maint"
-        return [f"set server {self.backend}/{self.server} state {state}"]
+        return [f"set server {self.backend}/{self.server} state maint"]
 
     def apply(self, actual: Actual) -> None:
         actual.backends[self.backend][self.server].mode = "maint"
@@ -111,8 +106,7 @@ class Remove:
     server: str
 
     def lines(self, folder: str) -> list[str]:
-        name = f"{self.backend}/{self.server}"
-        return [*[f"set server {name} state maint"] * is_tcp(self.backend), f"del server {name}"]
+        return [f"del server {self.backend}/{self.server}"]
 
     def apply(self, actual: Actual) -> None:
         del actual.backends[self.backend][self.server]

@@ -52,18 +52,9 @@ def class_of(backend: str) -> str:
     return backend.rpartition("-")[0]
 
 
-def is_tcp(backend: str) -> bool:
-    """Whether a backend's name tells that it carries connections, not requests."""
-    kind = CLASSES.get(class_of(backend))
-    return kind is not None and kind.idle > 0
-
-
 def server_options(*, h2c: bool, proxy: bool, concurrency: int, tcp: bool, weight: int) -> str:
-    """The options of a server, besides its address (configuration manual of HAProxy, section 5.2).
-
-    A connection of TCP whose server is found dead is ended, so that its client connects anew.
-    """
-    options = [CHECKS, PASSIVE, "on-marked-down shutdown-sessions" if tcp else REUSE]
+    """The options of a server, besides its address (configuration manual of HAProxy, section 5.2)."""
+    options = [CHECKS, PASSIVE, *[REUSE] * (not tcp)]
     options += ["proto h2"] * h2c + ["send-proxy-v2"] * proxy
     options += [f"maxconn {concurrency}"] * bool(concurrency)
     return " ".join([*options, f"weight {weight}"])

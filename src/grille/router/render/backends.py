@@ -58,7 +58,7 @@ def _http(kind: PoolClass, options: Options) -> str:
         "retry-on conn-failure empty-response",
         f"http-request disable-l7-retry unless {{ method {REPEATABLE} }}",
         f"http-request set-timeout server {IDLE:g}s if {{ req.hdr(accept) -m beg text/event-stream }}",
-        "http-request set-timeout server var(txn.t) if { var(txn.t) -m found }",
+        "http-request set-timeout server var(txn.t)",  # without the variable: nothing
     ]
     if kind.compress:
         lines += ["compression algo gzip", f"compression type {COMPRESSED}"]

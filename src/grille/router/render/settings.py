@@ -41,10 +41,17 @@ def http_defaults(name: str, options: Options, *more: str) -> str:
 
 
 def tcp_defaults(name: str, *more: str) -> str:
-    """A ``defaults`` section for connections of TCP."""
+    """A ``defaults`` section for connections of TCP.
+
+    A failed check cuts none that stands: the kernel's own probes find out within half a minute that a server is gone.
+    """
     own = "".join(f"    {line}\n" for line in more)
     return f"""defaults {name}
     mode tcp
+    option srvtcpka
+    srvtcpka-idle 10s
+    srvtcpka-intvl 5s
+    srvtcpka-cnt 3
     timeout connect {CONNECT}ms
     timeout client-fin 30s
     timeout server-fin 30s

@@ -9,6 +9,7 @@ from .. import access_format, pages
 from . import settings
 from .options import Options
 
+SENT_HOST, ID = "capture.req.hdr(0)", "capture.req.hdr(1)"  # cheaper than variables, and there when the log is written
 PLAIN = r"^[a-z][^|]*\|[^|]*$"  # a route's entry in the map: a backend, and no options
 HOST = r"^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$"
 REQUEST_ID = "^[A-Za-z0-9-]{20,200}$"
@@ -22,11 +23,12 @@ def section(options: Options, *, passthrough: bool) -> str:
         *settings.logged(access_format.HTTP),
         *([] if passthrough else trusted(options)),
         "option forwardfor",
+        "capture request header Host len 255",
         "unique-id-format %b|%[var(txn.route),field(2,|)]|%[date(12000,ms)]|",
         *_lookup(options),
         *_headers(),
         f"http-request allow if {{ var(txn.route) -m reg {PLAIN} }}",
-        *_fallbacks(options),
+        *_thorough(options),
         f"http-request allow if {{ var(txn.route) -m reg {PLAIN} }}",
         *_refusals(options),
         *_options(options),
@@ -65,12 +67,11 @@ def inner(options: Options, name: str) -> str:
 
 
 def _lookup(options: Options) -> list[str]:
+    """The one look-up of a host that is sent as its route has it; a slash in the host must not pass for a path's."""
     return [
-        "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower",
         f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} "
-        "if { var(txn.host) -m sub / } || METH_CONNECT",  # a tunnel would lead past all rules
-        'http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/"',
-        f"http-request set-var(txn.route) var(txn.key),map_beg({options.map('routes')})",
+        f"if {{ {SENT_HOST} -m sub / }} || METH_CONNECT",  # a tunnel would lead past all rules
+        f"http-request set-var(txn.route) base,concat(/),map_beg({options.map('routes')})",
     ]
 
 
@@ -81,17 +82,20 @@ def _headers() -> list[str]:
         "http-request set-header X-Forwarded-Port %[dst_port]",
         "http-request set-header X-Request-Start t=%[date(0,ms)]",
         f"http-request set-header X-Request-Id %[uuid()] unless {{ req.hdr(X-Request-Id) -m reg {REQUEST_ID} }}",
-        "http-request set-var(txn.id) req.hdr(X-Request-Id)",
+        "http-request capture req.hdr(X-Request-Id) len 200",
     ]
 
 
-def _fallbacks(options: Options) -> list[str]:
-    """Look-ups for hosts that have no route of their own: wildcards, the longest first, then any host."""
-    lines = [
-        f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} "
-        f"unless {{ var(txn.route) -m found }} || {{ var(txn.host) -m reg {HOST} }}"
-    ]
+def _thorough(options: Options) -> list[str]:
+    """Look-ups that take the host however it is written, then wildcards for it, the longest first, then any host."""
     missing = "unless { var(txn.route) -m found }"
+    lines = [
+        "http-request set-var(txn.host) req.hdr(host),host_only,rtrim(.),lower",
+        f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} "
+        f"unless {{ var(txn.route) -m found }} || {{ var(txn.host) -m reg {HOST} }}",
+        f'http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/" {missing}',
+        f"http-request set-var(txn.route) var(txn.key),map_beg({options.map('routes')}) {missing}",
+    ]
     for _ in range(DEEPEST):
         lines += [
             f"http-request set-var(txn.rest) var(txn.{'rest' if _ else 'host'}),field(2,.,0) {missing}",

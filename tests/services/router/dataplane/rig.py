@@ -18,7 +18,7 @@ from grille.router import access_format
 from grille.router.pool import server_options
 from grille.router.render import Options, lay
 from grille.router.saved import Saved, Structure
-from tests.support.etcd import free_port
+from tests.support.ports import free_port
 
 POOLS = {"http": 4, "zip": 1, "t300": 1}
 B0, B1, B2, B3 = (f"http-0000{number}" for number in range(4))

@@ -1,4 +1,4 @@
-"""Requests whose backend has no usable server wait for one; what may have been begun is sent again only if that is safe."""
+"""Requests without a usable server wait for one; what may have been begun is sent again only if that is safe."""
 
 from __future__ import annotations
 

@@ -10,7 +10,9 @@ from tests.services.router.dataplane.rig import B0, B1, B2, B3, Dataplane, line
 
 async def test_longest_path_exact_host_wildcards_and_any_host(apps: Apps) -> None:
     names = ("exact", "path", "wild", "any")
-    servers = {backend: {"i1": line((await apps(name)).port)} for backend, name in zip((B0, B1, B2, B3), names)}
+    servers = {
+        backend: {"i1": line((await apps(name)).port)} for backend, name in zip((B0, B1, B2, B3), names, strict=True)
+    }
     routes = {
         "a.example/": f"{B0}|app",
         "a.example/shop/": f"{B1}|app",
@@ -112,7 +114,9 @@ async def test_hostile_requests_are_refused_and_never_reach_the_app(plane: Datap
 
 async def test_what_is_ambiguous_is_made_plain_before_the_app_sees_it(plane: Dataplane) -> None:
     """Both lengths: the chunks count, the other one is taken out, and the connection is not used again."""
-    both = b"POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    hidden = b"GET /x HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    lengths = b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n"
+    both = b"POST / HTTP/1.1\r\nHost: a.example\r\n" + lengths + b"0\r\n\r\n" + hidden
     answer = await plane.raw(both)
     assert answer.count(b"HTTP/1.1 ") <= 1
     folded = b"GET / HTTP/1.1\r\nHost: a.example\r\nX-A: b\r\n c\r\n\r\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections import Counter
 from urllib.parse import quote
 
@@ -152,8 +153,6 @@ async def test_timeouts(apps: Apps) -> None:
 
 
 async def test_pages_of_the_app(apps: Apps) -> None:
-    import base64
-
     pages = {
         "app/error": base64.b64encode(b"<p>ours: %[src] \xc3\xbc</p>").decode(),
         "app/maintenance": base64.b64encode(b"<p>" + b"x" * 9000).decode(),
@@ -164,15 +163,17 @@ async def test_pages_of_the_app(apps: Apps) -> None:
         "n.example/": "-|app",
         "m.example/": route("?", maint="1"),
     }
-    async with Port(answers=b"nonsense\r\n\r\n") as bad:
-        async with Dataplane({"routes": routes, "pages": pages}, {B0: {"i1": line(bad.port)}}) as plane:
-            own = await plane.ask("a.example", method="POST")
-            assert (own.status, own.error, own.text) == (502, "bad_gateway", "<p>ours: %[src] ü</p>")
-            assert "Bad answer" in (await plane.ask("b.example", method="POST")).text
-            assert (await plane.ask("n.example")).text == own.text
-            assert len((await plane.ask("m.example")).body) == 9003
-            await plane.command(f"del map {plane.folder}/pages.map app/error")
-            assert "Nothing runs here" in (await plane.ask("n.example")).text
+    async with (
+        Port(answers=b"nonsense\r\n\r\n") as bad,
+        Dataplane({"routes": routes, "pages": pages}, {B0: {"i1": line(bad.port)}}) as plane,
+    ):
+        own = await plane.ask("a.example", method="POST")
+        assert (own.status, own.error, own.text) == (502, "bad_gateway", "<p>ours: %[src] ü</p>")
+        assert "Bad answer" in (await plane.ask("b.example", method="POST")).text
+        assert (await plane.ask("n.example")).text == own.text
+        assert len((await plane.ask("m.example")).body) == 9003
+        await plane.command(f"del map {plane.folder}/pages.map app/error")
+        assert "Nothing runs here" in (await plane.ask("n.example")).text
 
 
 async def test_concurrency_makes_others_wait(apps: Apps) -> None:

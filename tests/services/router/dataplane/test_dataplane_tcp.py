@@ -13,7 +13,7 @@ import pytest
 from tests.services.router.conftest import Apps
 from tests.services.router.dataplane.authority import Authority
 from tests.services.router.dataplane.rig import B0, TCP, Dataplane, line
-from tests.support.etcd import free_port
+from tests.support.ports import free_port, free_range
 
 PROXY = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -60,32 +60,28 @@ async def talk(port: int, data: bytes, how: ssl.SSLContext | None = None, name: 
 
 def ports() -> tuple[int, int]:
     """Two neighbouring ports that are free."""
-    while True:
-        first = free_port()
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", first + 1))
-            except OSError:
-                continue
-            return first, first + 1
+    first, second = free_range(2)
+    return first, second
 
 
 async def test_port_takes_a_route_and_loses_it() -> None:
     first, second = ports()
-    async with Echo("one") as one:
-        async with Dataplane({}, {TCP: {"i1": line(one.port, tcp=True)}}, tcp_ports=(first, second)) as plane:
-            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-                await talk(first, b"ping")
-            await plane.command(f"add map {plane.folder}/tcp.map {first} {TCP}|db")
-            assert await talk(first, b"ping") == b"one ping"
-            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-                await talk(second, b"ping")
-            word = (await plane.logged())[-1]
-            assert (word["kind"], word["app"], word["backend"], word["server"]) == ("tcp", "db", TCP, "i1")
-            assert (word["port"], word["client"], word["received"], word["sent"]) == (str(first), "127.0.0.1", "4", "8")
-            await plane.command(f"set map {plane.folder}/tcp.map {first} -|db")
-            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-                await talk(first, b"ping")
+    async with (
+        Echo("one") as one,
+        Dataplane({}, {TCP: {"i1": line(one.port, tcp=True)}}, tcp_ports=(first, second)) as plane,
+    ):
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await talk(first, b"ping")
+        await plane.command(f"add map {plane.folder}/tcp.map {first} {TCP}|db")
+        assert await talk(first, b"ping") == b"one ping"
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await talk(second, b"ping")
+        word = (await plane.logged())[-1]
+        assert (word["kind"], word["app"], word["backend"], word["server"]) == ("tcp", "db", TCP, "i1")
+        assert (word["port"], word["client"], word["received"], word["sent"]) == (str(first), "127.0.0.1", "4", "8")
+        await plane.command(f"set map {plane.folder}/tcp.map {first} -|db")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await talk(first, b"ping")
 
 
 async def test_connection_waits_for_a_server() -> None:
