@@ -160,7 +160,7 @@ def file(page: Page, folder: Path) -> str:
     """
     if not page.app:
         return html(page)
-    own = base64.b64encode(html(page).encode()).decode()
+    own = base64.b64encode(one_line(html(page)).encode()).decode()
     return f"%[var(txn.route),field(2,|),concat(/{page.app}),map_str({folder}/pages.map,{own}),b64dec]"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.services.router.conftest import Apps
-from tests.services.router.rig import Router
+from tests.services.router.rig import Load, Router
 
 
 async def test_longest_path_wins_and_hosts_are_exact(router: Router, apps: Apps) -> None:
@@ -33,13 +33,16 @@ async def test_longest_path_wins_and_hosts_are_exact(router: Router, apps: Apps)
 async def test_pages_say_what_is_missing(router: Router) -> None:
     await router.acknowledged(await router.route("idle.example", "idle-web"))
 
-    status, text = await router.get("nobody.example<script>")
+    status, text = await router.get("nobody.example")
     assert status == 404
     assert "no_route" in text
+    assert "nobody.example" in text
+    status, text = await router.get("nobody.example<script>")
+    assert status == 400
     assert "<script>" not in text
     status, text = await router.get("idle.example")
     assert status == 503
-    assert "idle-web" in text
+    assert "%0A" not in text
     assert "no_instance" in text
 
 
@@ -61,23 +64,36 @@ async def test_requests_carry_the_headers_over_tls_too(router: Router, apps: App
     assert "Proxy" not in headers
 
 
-async def test_bad_records_and_a_full_pool_hurt_nobody_else(router: Router, apps: Apps) -> None:
+async def test_bad_records_hurt_nobody_else(router: Router, apps: Apps) -> None:
     app = await apps("app")
     await router.store.put("services/bad-web/x", b'{"id": "x", "service": "bad-web", "address": "a b", "port": 1}')
     await router.store.put("routes/broken", b"not json")
-    for number in range(21):
-        await router.register(f"s{number:02d}-web", app, f"i{number:02d}")
-        revision = await router.route(f"s{number:02d}.example", f"s{number:02d}-web")
-    revision = await router.route("bad.example", "bad-web")
-    await router.acknowledged(revision)
+    await router.register("app-web", app)
+    await router.route("bad.example", "bad-web")
+    status = await router.acknowledged(await router.route("app.example", "app-web"))
+    assert set(status.refused) == {"services/bad-web/x", "routes/broken"}
+    assert await router.get("app.example") == (200, "app")
+    assert (await router.get("bad.example"))[0] == 503
 
-    answers = [(await router.get(f"s{number:02d}.example"))[0] for number in range(21)]
-    assert sorted(answers) == [200] * 20 + [503]
+
+async def test_a_pool_that_runs_short_is_made_larger_without_a_failed_request(router: Router, apps: Apps) -> None:
+    app = await apps("app")
+    await router.register("app-web", app)
+    first = await router.acknowledged(await router.route("app.example", "app-web"))
+    async with Load(router, "app.example", 100) as load:
+        for number in range(30):
+            await router.register(f"s{number:02d}-web", app, f"i{number:02d}")
+            revision = await router.route(f"s{number:02d}.example", f"s{number:02d}-web")
+        last = await router.status(lambda status: status.handovers == 1 and status.revision >= revision, timeout=30)
+        await router.status(lambda status: status.pid != first.pid and not status.refused, timeout=30)
+        answers = [(await router.get(f"s{number:02d}.example"))[0] for number in range(30)]
+
+    assert answers == [200] * 30
+    assert load.failures == []
+    assert last.handover.startswith("pool http: ")
     status = json.loads(await router.ask("/status"))
-    assert status["backends"] == {"used": 20, "free": 0}
-    assert status["unplaced"] == ["s20-web"]
-    assert set(status["refused"]) == {"services/bad-web/x", "routes/broken"}
-    assert "no backend left" in router.logs()
+    assert status["pools"]["http"]["free"] > 0
+    assert status["unplaced"] == []
 
 
 async def test_metrics_count_per_service(router: Router, apps: Apps) -> None:
