@@ -6,6 +6,8 @@ local MOST_KEPT = 5000
 local IDLE = 55000 -- milliseconds that a stream may be silent
 local COOKIE = "grille_instance"
 
+collectgarbage("setpause", 400) -- what a request leaves is little, and soon let go
+
 local kept, count = {}, 0 -- the text of options: what it says
 
 local function decoded(text)
@@ -114,6 +116,7 @@ local function fits(txn, options)
 end
 
 local function times(txn, options)
+  if not options.t and not options.idle then return end -- then the backend's rules say it all
   local stream = txn.sf:req_hdr("accept"):find("text/event-stream", 1, true)
     or txn.sf:req_hdr("content-type"):find("application/grpc", 1, true) == 1
   local time = options.t
