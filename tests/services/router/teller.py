@@ -43,8 +43,8 @@ frontend web from base
     bind 127.0.0.1:{port}
     log ring@{ring} len {longest} format raw local0
     log-format "{format}"
-    http-request set-var(txn.host) req.hdr(host),host_only
-    http-request set-var(txn.id) req.hdr(x-request-id)
+    capture request header Host len 255
+    http-request capture req.hdr(X-Request-Id) len 200
     http-request set-var(txn.route) str(http-00001|blog) if {{ hdr(host) -m beg blog }}
     http-request set-var(txn.route) str(http-00000|shop) if {{ hdr(host) -m beg shop }}
     http-request return status 404 unless {{ var(txn.route) -m found }}

@@ -67,10 +67,10 @@ def inner(options: Options, name: str) -> str:
 
 
 def _lookup(options: Options) -> list[str]:
-    """The one look-up of a host that is sent as its route has it; a slash in the host must not pass for a path's."""
+    """The one look-up of a host that is sent as its route has it; neither a slash in it nor a second one may pass."""
     return [
         f"http-request return {pages.reference(pages.BAD_HOST, options.folder)} "
-        f"if {{ {SENT_HOST} -m sub / }} || METH_CONNECT",  # a tunnel would lead past all rules
+        f"if {{ {SENT_HOST} -m sub / , }} || METH_CONNECT",  # a tunnel would lead past all rules
         f"http-request set-var(txn.route) base,concat(/),map_beg({options.map('routes')})",
     ]
 
