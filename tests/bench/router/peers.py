@@ -30,11 +30,13 @@ class Ports:
     admin: int = 0
 
 
-def haproxy(state: State, folder: Path, ports: Ports, *, bare: bool = False, reload: bool = False) -> str:
+def haproxy(
+    state: State, folder: Path, ports: Ports, *, bare: bool = False, retry: bool = False, reload: bool = False
+) -> str:
     """A configuration of HAProxy; writes the map and the certificates that it names into ``folder``.
 
     Args:
-        bare: without the forwarded headers and the log.
+        bare: without the forwarded headers and the log. retry: idempotent requests that got no answer are sent again.
         reload: listeners can be handed over, and idle connections are closed after an answer.
     """
     pairs = [(_key(each), _backend(each)) for each in http_routes(state)]
@@ -66,9 +68,12 @@ frontend web
     http-request set-var(txn.host) req.hdr(host),host_only,lower
     http-request set-var-fmt(txn.key) "%[var(txn.host)]%[path]/"
     use_backend %[var(txn.key),map_beg({folder}/static.map)]
-""" + "\n".join([*_tcp(state), *_backends(state)])
+""" + "\n".join([*_tcp(state), *_backends(state, RETRY if retry else "")])
 
 
+RETRY = """
+    retry-on conn-failure empty-response
+    http-request disable-l7-retry unless { method GET HEAD OPTIONS PUT DELETE TRACE }"""
 RING = """ring access
     format raw
     maxlen 1200
@@ -85,10 +90,10 @@ def _tcp(state: State) -> Iterator[str]:
             yield "".join(_line(one, 1) for one in state.services[each.service].values())
 
 
-def _backends(state: State) -> Iterator[str]:
+def _backends(state: State, more: str) -> Iterator[str]:
     for name, shares in upstreams(state).items():
         lines = "".join(_line(one, max(1, weight)) for one, weight in shares)
-        yield f"backend {name}\n    balance roundrobin\n{lines}"
+        yield f"backend {name}\n    balance roundrobin{more}\n{lines}"
 
 
 def _line(server: Server, weight: int) -> str:

@@ -10,7 +10,8 @@ are to the first static row.
 
 - ``grille``: etcd, daemon and HAProxy as in production, the routes from the store.
 - ``static``: HAProxy, its routes in a map (``map_beg``), Grille's headers and checks, ``httplog`` in a ring.
-- ``bare``: the same without headers and log.
+- ``retrying``: the same, and idempotent requests that got no answer are sent again, as Grille does.
+- ``bare``: as static, without headers and log.
 - ``nginx``: the same headers, no checks, no log. ``caddy``: its own headers, no checks, no log.
 """
 
@@ -85,10 +86,12 @@ def commands(world: World, folder: Path, ports: dict[str, int]) -> dict[str, lis
     """The peers' commands by name, their configurations written."""
     state = world.state()
     found: dict[str, list[str]] = {}
-    for name, bare in (("static", False), ("bare", True)):
+    for name in ("static", "retrying", "bare"):
         where = folder / name
         where.mkdir()
-        (where / "haproxy.cfg").write_text(peers.haproxy(state, where, peers.Ports(ports[name]), bare=bare))
+        (where / "haproxy.cfg").write_text(
+            peers.haproxy(state, where, peers.Ports(ports[name]), bare=name == "bare", retry=name == "retrying")
+        )
         found[name] = ["haproxy", "-db", "-f", str(where / "haproxy.cfg")]
     if processes.have("nginx"):
         (folder / "nginx.conf").write_text(peers.nginx(state, folder, peers.Ports(ports["nginx"])))
@@ -105,7 +108,7 @@ async def case(apps: int, rounds: int, seconds: float) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        ports = {each: free_port() for each in ("static", "bare", "nginx", "caddy")}
+        ports = {each: free_port() for each in ("static", "retrying", "bare", "nginx", "caddy")}
         async with AsyncExitStack() as stack:
             stack.enter_context(backends(folder, world.address, world.ports, cores=LOAD))
             ours = await stack.enter_async_context(grille(folder, pool=apps + 100, cores=(PROXY, LOAD)))
@@ -142,7 +145,7 @@ def turn(row: Row, rows: list[Row], wrk: Wrk, seconds: float) -> None:
 
 def report(apps: int, rows: list[Row]) -> str:
     """Print the table of one case; its line of ratios."""
-    static = next(row for row in rows if row.name == "static").figures()
+    static, retrying = (next(row for row in rows if row.name == name).figures() for name in ("static", "retrying"))
     head = ["", "requests/s", "us CPU", "us CPU at 4,000/s", "p50 ms", "p99 ms", "failed", "CPU ratio", "p99 ratio"]
     lines: list[list[object]] = [list(head)]
     for row in rows:
@@ -155,7 +158,8 @@ def report(apps: int, rows: list[Row]) -> str:
     ours = rows[0].figures()
     return (
         f"{what}: CPU {ours[1] / static[1]:.2f} (at 4,000/s {ours[2] / static[2]:.2f}),"
-        f" p99 {ours[4] / static[4]:.2f} of static HAProxy's"
+        f" p99 {ours[4] / static[4]:.2f} of static HAProxy's;"
+        f" of one that retries alike CPU {ours[1] / retrying[1]:.2f} (at 4,000/s {ours[2] / retrying[2]:.2f})"
     )
 
 
