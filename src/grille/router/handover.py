@@ -27,6 +27,7 @@ TIMEOUT = 30.0  # seconds that the supervisor has
 RETRY = 60.0  # seconds after a hand-over before the next one
 FULL = 0.95  # the part of a pool in use above which it is made larger
 GROWTH = 2
+MOST_DROPPED = 5000  # about 100 MiB
 
 
 def structure_of(actual: Actual, known: Structure) -> Structure:
@@ -35,12 +36,13 @@ def structure_of(actual: Actual, known: Structure) -> Structure:
 
 
 def needed(
-    present: Structure, used: Iterable[str], unplaced: Iterable[str], passthrough: bool
+    present: Structure, used: Iterable[str], unplaced: Iterable[str], passthrough: bool, dropped: int = 0
 ) -> tuple[Structure, str]:
     """The structure that the grid needs, and why it is another one; no reason: the present one does.
 
     Args:
         used: backends in use. unplaced: variants that found none. passthrough: whether any route needs that.
+        dropped: certificates that HAProxy was told to forget.
     """
     counts = Counter(class_of(at) for at in used)
     missing = Counter(variant.parse(name).pool for name in unplaced)
@@ -52,6 +54,8 @@ def needed(
             reasons.append(f"pool {name}: {most} of {size} backends wanted, {pools[name]} from now on")
     if passthrough and not present.passthrough:
         reasons.append("the first route that passes TLS through")
+    if dropped >= MOST_DROPPED:
+        reasons.append(f"{dropped} certificates were removed, whose memory HAProxy gives back only when it ends")
     return Structure(pools, present.passthrough or passthrough), "; ".join(reasons)
 
 

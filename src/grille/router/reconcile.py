@@ -181,13 +181,15 @@ class Reconciler:
         if not self.handovers.due():
             return False
         passed = self.table.wants_passthrough()
-        wanted, reason = handover.needed(self.structure, self.actual.services.values(), self.unplaced, passed)
+        used, dropped = self.actual.services.values(), self.certificates.dropped
+        wanted, reason = handover.needed(self.structure, used, self.unplaced, passed, dropped)
         if not reason:
             return False
         before, self.structure = self.structure, wanted
         await self.saver.write()
         if await self.handovers.ask(reason):
             self._drainer.keep(cli)
+            self.certificates.dropped = 0
             return True
         self.structure = before
         return False

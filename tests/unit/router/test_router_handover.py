@@ -36,6 +36,14 @@ def test_the_first_route_that_passes_tls_through_needs_another_haproxy() -> None
     assert reason
 
 
+def test_memory_that_haproxy_does_not_give_back_ends_with_it() -> None:
+    assert needed(PRESENT, [], [], False, 4999) == (PRESENT, "")
+    assert needed(PRESENT, [], [], False, 5000) == (
+        PRESENT,
+        "5000 certificates were removed, whose memory HAProxy gives back only when it ends",
+    )
+
+
 def test_the_structure_is_read_from_what_haproxy_holds() -> None:
     actual = Actual(backends={"http-00000": {}, "http-00001": {}, "zip-00000": {}})
     assert structure_of(actual, Structure({"http": 9}, True)) == Structure({"http": 2, "zip": 1}, True)
