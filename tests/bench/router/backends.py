@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.bench.router import processes
 
 MOST = 15000  # connections, one file descriptor each: HAProxy by itself counts two, and listening ports come to it
-IDLE = 15  # seconds: several routers keep connections to thousands of ports, those at rest must not use all up
+IDLE = 4  # seconds: several routers keep connections to thousands of ports, those at rest must not use all up
 
 
 @contextmanager

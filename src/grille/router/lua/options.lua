@@ -139,7 +139,7 @@ local function change(txn, options)
   end
 end
 
--- Whether a server is there, and is not known to be dead. Draining ones still serve who is bound to them.
+-- Whether a server is there and takes requests: it is neither known to be dead nor on its way out.
 local function usable(txn, backend, server)
   local known, up = pcall(txn.f.srv_is_up, txn.f, backend .. "/" .. server)
   return known and (up == true or up == 1)
