@@ -24,7 +24,7 @@ from .saved import Structure
 log = structlog.get_logger()
 SOCKET = "supervisor.sock"
 TIMEOUT = 30.0  # seconds that the supervisor has
-RETRY = 60.0  # seconds after a hand-over before the next one
+AGAIN, RETRY = 10.0, 60.0  # seconds after a hand-over, or one that failed, before the next
 FULL = 0.95  # the part of a pool in use above which it is made larger
 GROWTH = 2
 MOST_DROPPED = 5000  # about 100 MiB
@@ -64,16 +64,16 @@ class Handovers:
 
     def __init__(self, folder: Path) -> None:
         self._socket = folder / SOCKET
-        self._last = -RETRY
+        self._next = 0.0
         self.count, self.reason = 0, ""
 
     def due(self) -> bool:
         """Whether enough time has passed since the last try."""
-        return time.monotonic() - self._last >= RETRY
+        return time.monotonic() >= self._next
 
     async def ask(self, reason: str) -> bool:
         """Have another HAProxy take over; whether one did."""
-        self._last = time.monotonic()
+        self._next = time.monotonic() + RETRY
         log.warning("hand-over to another HAProxy", reason=reason)
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -83,6 +83,7 @@ class Handovers:
         if not answer.get("ok"):
             log.error("no hand-over", error=answer.get("error"), remedy="see docker logs grille-haproxy")
             return False
+        self._next = time.monotonic() + AGAIN
         self.count, self.reason = self.count + 1, reason
         log.info("hand-over done", pid=answer.get("pid"), seconds=answer.get("seconds"))
         return True
