@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,9 +35,16 @@ class Role:
 
     def precheck(self, **settings: Any) -> tuple[int, str]:
         """The exit code and all output, on lines of any length."""
-        words = ["ansible-playbook", "-i", str(self._folder / "hosts.ini"), str(self._folder / "play.yml"), "--diff"]
+        words = [
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            "-i",
+            str(self._folder / "hosts.ini"),
+            str(self._folder / "play.yml"),
+            "--diff",
+        ]
         words += ["-e", json.dumps(settings)]
-        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        environ = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
+        done = subprocess.run(words, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
         return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
