@@ -21,20 +21,7 @@ options:
   id:
     description: Only the route with this id.
     type: str
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
-  action:
-    support: full
-    description: Takes the token from the environment of the control node.
-extends_documentation_fragment: [grille.grille.auth, grille.grille.controller]
+extends_documentation_fragment: [grille.grille.reading, grille.grille.auth, grille.grille.controller]
 seealso:
   - module: grille.grille.grille_route
 """

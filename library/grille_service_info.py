@@ -29,20 +29,7 @@ options:
   discoverd_url:
     description: URL of discoverd; by default the one in C(/etc/grille/client.json) on the target host.
     type: str
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
-  action:
-    support: full
-    description: Takes the token from the environment of the control node.
-extends_documentation_fragment: [grille.grille.auth]
+extends_documentation_fragment: [grille.grille.reading, grille.grille.auth]
 """
 
 EXAMPLES = r"""

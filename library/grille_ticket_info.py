@@ -24,20 +24,7 @@ options:
     description: Seconds to wait for new output, or for the end.
     type: float
     default: 2.0
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
-  action:
-    support: full
-    description: Takes the token from the environment of the control node.
-extends_documentation_fragment: [grille.grille.auth, grille.grille.controller]
+extends_documentation_fragment: [grille.grille.reading, grille.grille.auth, grille.grille.controller]
 """
 
 EXAMPLES = r"""

@@ -22,20 +22,7 @@ options:
     description: How many services to return, at most 1000.
     type: int
     default: 20
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  idempotent:
-    support: full
-    description: Changes nothing.
-  action:
-    support: full
-    description: Takes the token from the environment of the control node.
-extends_documentation_fragment: [grille.grille.auth, grille.grille.controller]
+extends_documentation_fragment: [grille.grille.reading, grille.grille.auth, grille.grille.controller]
 """
 
 EXAMPLES = r"""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from ..codec import decode
 from ..store import Entry
-from ..wire import keys, names
+from ..wire import keys
 from ..wire.discovery import SETTINGS, ServiceSettings
 from ..wire.errors import InvalidValue
-from ..wire.route_rules import check_host, check_route
+from ..wire.route_rules import check_app_routing, check_host, check_route
 from ..wire.routing import AppRouting, Challenge, Route
 from ..wire.specs import Instance
 from .model import Endpoint, Wanted
@@ -20,7 +20,6 @@ SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}\Z")
 TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,400}\Z")  # of ACME: base64url, and a dot between token and thumbprint
 MOST_WEIGHT = 256  # HAProxy's
 MOST_REASON = 300
-MOST_PAGE = 7 * 1024  # bytes; in base64 it must pass through HAProxy's command line
 PROTOCOLS = {"http": False, "ws": False, "h2c": True, "grpc": True}  # of instances that HTTP routes may lead to
 
 
@@ -41,9 +40,9 @@ def read(entry: Entry) -> Record | str:
     key = entry.key
     try:
         if key.startswith(keys.ROUTES):
-            return _own(key, keys.route, check_route(decode(Route, entry.value)))
+            return _route(key, check_route(decode(Route, entry.value)))
         if key.startswith(keys.ROUTING_APPS):
-            return _app(key, decode(AppRouting, entry.value))
+            return _app(key, check_app_routing(decode(AppRouting, entry.value)))
         if key.startswith(keys.CHALLENGES):
             return _challenge(key, decode(Challenge, entry.value))
         if key.startswith(keys.SERVICES):
@@ -72,21 +71,15 @@ def endpoint(instance: Instance) -> Endpoint:
     return Endpoint(str(address), instance.port)
 
 
-def _own(key: str, made: object, route: Route) -> Route:
+def _route(key: str, route: Route) -> Route:
     if keys.route(route.id) != key:
         raise InvalidValue(f"the record says route {route.id!r}")
-    if route.app:
-        names.check_label("app", route.app)
     return route
 
 
 def _app(key: str, record: AppRouting) -> AppRouting:
-    if keys.routing_app(names.check_label("app", record.app)) != key:
+    if keys.routing_app(record.app) != key:
         raise InvalidValue(f"the record says app {record.app!r}")
-    for name in ("error_page", "maintenance_page"):
-        size = len(getattr(record, name).encode())
-        if size > MOST_PAGE:
-            raise InvalidValue(f"{name} has {size} bytes, {MOST_PAGE} is the most")
     return record
 
 

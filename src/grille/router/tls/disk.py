@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Collection
 from pathlib import Path
+
+from .. import saved
 
 SUFFIXES = (".pem", ".ca")
 
@@ -32,13 +33,7 @@ def write(path: str, text: str) -> None:
     """Replace the file at ``path`` in one step, on the disk when this returns; nobody else may ever read it."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = target.with_name(f".{target.name}.new")
-    fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, target)
+    saved.write(target, text.encode(), 0o600)
 
 
 def write_all(files: dict[str, str]) -> None:
