@@ -123,6 +123,12 @@ options:
       concurrency:
         description: Requests at a time in one instance; others wait.
         type: int
+  resend:
+    description:
+      - Whether an idempotent request (GET, HEAD, OPTIONS, PUT, DELETE, TRACE) that an instance dropped without an
+        answer is sent to another instance. What could not be sent at all always is.
+      - The default is V(true).
+    type: bool
   client_certificate:
     description:
       - Whether clients are asked for a certificate, which is checked against the CA of the host's certificate.

@@ -51,7 +51,7 @@ def options() -> Record:
         "str": ("host", "path", "app", "process"),
         "int": ("port", "weight", "hsts"),
         "float": ("first_byte_timeout", "idle_timeout"),
-        "bool": ("strip", "leader", "sticky", "proxy_protocol", "compress", "https_only"),
+        "bool": ("strip", "leader", "sticky", "proxy_protocol", "compress", "https_only", "resend"),
     }
     return {**{name: {"type": kind} for kind, names in kinds.items() for name in names}, **parts}
 

@@ -15,8 +15,9 @@ from ..wire.specs import JobSpec, Resources
 
 USER = "1000:1000"
 MIB = 1024 * 1024
-# What shapes the container; a change of anything else (health, graces) needs no new one. Secrets are not in it: they
-# are sealed anew when keys rotate.
+USUAL_SHARES = 1024  # what Docker gives a container that asks for none (docker run, --cpu-shares)
+# What shapes the container; a change of anything else (health, graces, weight) needs no new one. Secrets are not in
+# it: they are sealed anew when keys rotate.
 SHAPE = (
     *("app", "process", "release", "kind", "image", "command", "slug", "env", "port"),
     *("resources", "critical", "network", "mounts", "capabilities"),
@@ -112,6 +113,8 @@ def _host_config(spec: JobSpec, place: Place) -> dict[str, Any]:
         "Mounts": _mounts(spec),
         **_limits(spec.resources),
     }
+    if spec.weight:
+        config["CpuShares"] = spec.weight * USUAL_SHARES
     if not spec.critical:
         config["CapDrop"] = ["ALL"]
         config["SecurityOpt"] = ["no-new-privileges"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from pathlib import Path
 
 from ..service.daemon import Loop, main, run_loops, serve
@@ -22,12 +21,10 @@ from .tls.keeper import Certificates
 
 PORT = 7414
 DATA = "/var/lib/grille/router"
-NICE = 5  # requests, which HAProxy serves, go before changes
 
 
 async def run(settings: Settings) -> None:
     """The daemon, until it is told to stop. HAProxy is another process, and stays as it is."""
-    os.nice(NICE)
     folder = Path(settings.text("DATA", DATA))
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     async with Store(settings.etcd, tls=settings.etcd_tls) as store:

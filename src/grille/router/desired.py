@@ -189,7 +189,7 @@ class Table:
             return None
         app = record.app or record.service
         options = options_of(record, self._apps.get(app)) if record.kind == "http" else ""
-        return Lead(app, _targets(record), options)
+        return Lead(app, _targets(record), options, once=not record.resend)
 
     def _page(self, name: str) -> str | None:
         app, _, kind = name.partition("/")

@@ -61,6 +61,10 @@ class Drains:
         seen = {name for name, each in self.servers.items() if each.looks >= LOOKS}
         return actual.leaving - seen
 
+    def open(self) -> set[Name]:
+        """Those that have sessions, or that HAProxy would not remove: no other gets any more."""
+        return {name for name, each in self.servers.items() if each.sessions or each.pause > SETTLE}
+
     def forget(self, actual: Actual) -> None:
         """Leave out what is gone, or back."""
         for name in self.servers.keys() - actual.leaving:

@@ -58,11 +58,11 @@ class Drainer:
         return counts
 
     async def count(self, cli: Cli, actual: Actual) -> None:
-        """Count the sessions of what began to leave, and from time to time those of all that leaves."""
+        """Count the sessions of what began to leave, and from time to time those of all that still has some."""
         now = time.monotonic()
         names = self._drains.fresh(actual)
         if now - self._counted >= COUNT:
-            self._counted, names = now, set(actual.leaving)
+            self._counted, names = now, names | self._drains.open()
         if names:
             self._drains.update(actual, await edge.sessions(cli, names), now)
         for former in [each for each in self._former if each.lost]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -9,6 +10,8 @@ from ..service.settings import Settings
 from ..wire.errors import GrilleError, Unavailable
 from .supervisor import log
 from .supervisor.loop import Supervisor
+
+NICE = -10  # requests go before all else on the host
 
 
 def binary() -> str:
@@ -22,6 +25,8 @@ def binary() -> str:
 
 def main() -> None:
     """Run HAProxy until told to stop; one line and exit code 2 when it does not start at all."""
+    with contextlib.suppress(PermissionError):  # in a container the job's weight does the same
+        os.nice(NICE)
     settings = Settings()
     log.configure(settings.text("LOG_LEVEL", "info"))
     try:

@@ -10,16 +10,21 @@ from urllib.parse import quote
 from ..wire.routing import FIRST_BYTE, IDLE, AppRouting, Route
 
 NONE, NONE_YET = "-", "?"  # in the place of a backend: no instance; no instance, but options to look at first
+ONCE = "once=1"  # always the last option; a route that has no other is as quick as a plain one
 RATE_WINDOW = 10  # seconds that a client's requests are counted over
 
 
 @dataclass(frozen=True)
 class Lead:
-    """The variants that an address leads to with their weights (the route's own first), and the route's options."""
+    """The variants that an address leads to with their weights (the route's own first), and the route's options.
+
+    ``once``: no request is sent again.
+    """
 
     app: str
     targets: tuple[tuple[int, str], ...]
     options: str = ""
+    once: bool = False
 
     def value(self, placed: Mapping[str, str], held: AbstractSet[str]) -> str:
         """The text in the map.
@@ -30,10 +35,9 @@ class Lead:
         able = [(weight, name) for weight, name in self.targets if name in placed and weight]
         ready = [(weight, name) for weight, name in able if name not in held]
         found = [(weight, placed[name]) for weight, name in ready or able[:1]]
-        options = self.options
-        if len(found) > 1:
-            split = ",".join(f"{weight}:{backend}" for weight, backend in found)
-            options = "&".join(filter(None, [options, f"split={quote(split, safe=':,')}"]))
+        split = ",".join(f"{weight}:{backend}" for weight, backend in found) if len(found) > 1 else ""
+        shares = f"split={quote(split, safe=':,')}" if split else ""
+        options = "&".join(filter(None, [self.options, shares, ONCE if self.once else ""]))
         backend = found[0][1] if found else NONE_YET if options else NONE
         return f"{backend}|{self.app}|{options}" if options else f"{backend}|{self.app}"
 

@@ -40,6 +40,7 @@ FIELDS = (
     "timeout",
     "idle_timeout",
     "limits",
+    "resend",
     "client_certificate",
 )
 
@@ -86,6 +87,7 @@ def draw_route(ident: str, body: Mapping[str, Any], created: float, port: int = 
         timeout=_given(body, "timeout", FIRST_BYTE, _number),
         idle_timeout=_given(body, "idle_timeout", default_idle(kind), _number),
         limits=_given(body, "limits", Limits(), _limits),
+        resend=_given(body, "resend", True, _boolean),
         client_certificate=_client_certificate(body),
     )
 

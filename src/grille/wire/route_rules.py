@@ -129,6 +129,7 @@ HTTP_ONLY = (
     "hsts",
     "timeout",
     "limits",
+    "resend",
     "client_certificate",
 )
 

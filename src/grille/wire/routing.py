@@ -61,7 +61,8 @@ class Route:
     ``leader``: only the service's leader answers. ``protocol``: what instances speak. ``proxy_protocol``: tell them
     the client's address by PROXY version 2. ``hsts``: max-age, 0 for none. ``timeout``: to the first byte.
     ``idle_timeout``: between two bytes; of ``tcp`` and ``tls`` one of TCP_IDLE. ``client_certificate``: asked of
-    clients, and checked against the CA of the host's certificate.
+    clients, and checked against the CA of the host's certificate. ``resend``: an idempotent request (RFC 9110, section
+    9.2.2) that an instance dropped without a byte of an answer goes to another one.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Route:
     timeout: float = FIRST_BYTE
     idle_timeout: float = IDLE
     limits: Limits = field(default_factory=Limits)
+    resend: bool = True
     client_certificate: Literal["none", "optional", "required"] = "none"
 
 

@@ -2,13 +2,16 @@
 
 ``python -m tests.bench.router.churn [--seconds 60] [--rate 1000] [--changes 200] [--quick]``, from the root.
 40 apps of 4 servers. Each router serves 1,000 requests/s (half on kept connections, half each on a new one), 40 long
-streams, and 20 TLS handshakes a second, first in quiet, then for ``--seconds`` with changes of all kinds (see
-``changes``): servers, weights, host routes, path routes, certificates, TCP routes. A new server listens before it is
-registered; one that leaves is stopped at once when the router says that it is drained (Grille), or 5 s after the
-reload that leaves it out, its streams let go on (peers: they do not say). Peers are reloaded at most twice a second
-with all changes since; HAProxy's closes idle connections with an answer (``idle-close-on-response``). nginx and Caddy
-have no TCP routes here, Caddy 2.6 has no weights: those changes are left out for them. Time to effect: from before a
-host route is put until a new connection gets an answer by it. Exits 1 when a request or stream of Grille's failed.
+streams, and 20 TLS handshakes a second: ``--quiet`` seconds in quiet, ``--seconds`` with changes of all kinds, and
+once more in quiet (so that a machine that gets slower or faster tells nothing). Changes (see ``changes``): servers,
+weights, host routes, path routes, certificates, TCP routes. A new server listens before it is registered; one that
+leaves is stopped at once when the router says that it is drained (Grille), or 5 s after the reload that leaves it out,
+its streams let go on (peers: they do not say). Peers are reloaded at most twice a second with all changes since;
+HAProxy's closes idle connections with an answer (``idle-close-on-response``). nginx and Caddy have no TCP routes here,
+Caddy 2.6 has no weights: those changes are left out for them. Time to effect: from before a host route is put until a
+new connection gets an answer by it. Load and instances stand for machines of their own and wait for no other process
+(``SCHED_RR``); routers run at nice -10, as Grille's does by itself. Exits 1 when a request or stream of Grille's
+failed.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from tests.bench.router.world import CREATED, DOMAIN, Pem, Target, World, host, 
 APPS, STREAMS, SHORT = 40, 40, 10.0
 TLS_RATE, PROBES = 20.0, 4.0  # a second
 PATIENCE = 10.0  # seconds that a change may take to be seen
-SETTLE = 2.0  # seconds between the start of the load and the quiet phase
+SETTLE, REST = 2.0, 6.0  # seconds between the start of the load, or the last change, and a quiet phase
 TURNOVER = 60  # certificates that come and go, and that others are replaced by
 
 
@@ -120,12 +123,13 @@ async def watching(side: Side, result: Result) -> None:
 
 
 async def measure(side: Side, plan: Plan, load: Mix, quiet: float, seconds: float, rate: float) -> Result:
-    """The quiet phase, then that of changes."""
+    """A quiet phase, that of changes, and another quiet one."""
     result = Result(side.name)
     generator = Load(load)
     try:
         result.quiet = (generator.started + SETTLE, generator.started + SETTLE + quiet)
         result.busy = (result.quiet[1], result.quiet[1] + seconds)
+        result.after = (result.busy[1] + REST, result.busy[1] + REST + quiet)
         watch = asyncio.create_task(watching(side, result))
         await asyncio.sleep(result.busy[0] - time.monotonic())
         await asyncio.gather(
@@ -175,7 +179,7 @@ async def run(name: str, pems: dict[str, list[Pem]], issuer: Issuer, args: argpa
                 for each, servers in plan.state.services.items():
                     await asyncio.to_thread(instances.open, each, list(servers.values()))
                 await side.start(plan.state)
-                load = mix(world, side, tcp, issuer, args.rate, SETTLE + args.quiet + args.seconds + 1)
+                load = mix(world, side, tcp, issuer, args.rate, SETTLE + args.seconds + REST + 2 * args.quiet)
                 return await measure(side, plan, load, args.quiet, args.seconds, args.changes)
     finally:
         instances.end()
@@ -192,7 +196,7 @@ def main() -> None:
     """Run it all and print the table."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--quiet", type=float, default=10.0, help="seconds without changes before")
+    parser.add_argument("--quiet", type=float, default=10.0, help="seconds without changes, before and after")
     parser.add_argument("--rate", type=float, default=1000.0, help="requests a second")
     parser.add_argument("--changes", type=float, default=200.0, help="changes a second")
     parser.add_argument("--only", default="", help="of grille,haproxy,nginx,caddy")

@@ -16,6 +16,7 @@ class Result:
     name: str
     quiet: tuple[float, float] = (0.0, 0.0)
     busy: tuple[float, float] = (0.0, 0.0)
+    after: tuple[float, float] = (0.0, 0.0)  # quiet again
     seen: Seen = field(default_factory=Seen)
     changes: Counter[str] = field(default_factory=Counter)
     effects: list[float] = field(default_factory=list)
@@ -30,7 +31,7 @@ class Result:
     @property
     def failed(self) -> int:
         """Requests that failed, in quiet too, and streams that were cut."""
-        return self.seen.errors(self.quiet[0], self.busy[1]).total() + self.cut
+        return self.seen.errors(self.quiet[0], self.after[1]).total() + self.cut
 
     @property
     def cut(self) -> int:
@@ -43,7 +44,8 @@ def report(results: list[Result]) -> None:
     head = "|requests|failed|streams cut|p50 quiet|p50|p99 quiet|p99|ratio|processes|MiB first|most|last|effect p50|p99"
     rows: list[list[object]] = [list(head.split("|"))]
     for each in results:
-        quiet, busy = each.seen.latencies(*each.quiet), each.seen.latencies(*each.busy)
+        quiet = each.seen.latencies(*each.quiet) + each.seen.latencies(*each.after)
+        busy = each.seen.latencies(*each.busy)
         p99 = percentile(quiet, 0.99), percentile(busy, 0.99)
         failed = each.seen.errors(*each.busy)
         counts: list[object] = [len(busy) + failed.total(), failed.total(), each.cut]
@@ -59,10 +61,10 @@ def report(results: list[Result]) -> None:
 def tell(result: Result) -> None:
     """Print what a row of the table does not say."""
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.changes.items()))
-    took = result.seen.cpu / max(1.0, result.busy[1] - result.quiet[0])
+    took = result.seen.cpu / max(1.0, result.after[1] - result.quiet[0])
     print(f"{result.name}: changes: {kinds}, the last one {result.late:.2f} s late")
     print(f"    the load generator used {100 * took:.0f} % of a core")
-    for what, count in result.seen.errors(*result.quiet).items():
+    for what, count in (result.seen.errors(*result.quiet) + result.seen.errors(*result.after)).items():
         print(f"    in quiet: {count} x {what}")
     for what, count in result.seen.errors(*result.busy).items():
         print(f"    {count} x {what}")

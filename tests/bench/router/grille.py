@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -218,6 +219,17 @@ def route(each: Route) -> Put:
 
 
 def tcp_range(count: int = TCP_PORTS) -> range:
-    """``count`` ports in a row that nobody listens on, as far as their first and last tell."""
-    first = 24500 + free_port() % 70 * 100
-    return range(first, first + count)
+    """``count`` ports in a row that nobody uses."""
+    while True:
+        first = 24500 + free_port() % 70 * 100
+        if all(map(_free, range(first, first + count))):
+            return range(first, first + count)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as one:
+        try:
+            one.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tests.bench.router import processes
 from tests.bench.router.world import Server
 
 PACE = 0.5  # seconds between two chunks of a stream
@@ -129,6 +130,7 @@ class Instances:
 
 
 def _serve(pipe: Connection) -> None:
+    processes.stand_apart()
     asyncio.run(_run(pipe))
 
 

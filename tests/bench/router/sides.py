@@ -168,7 +168,7 @@ class ReloadSide(Side):
         """Start it with ``state``."""
         self._state = state
         log = self.folder / f"{self.name.replace(' ', '-')}.log"
-        self.process = processes.start(self.command(state), log, environ={"HOME": str(self.folder)})
+        self.process = processes.start(self.command(state), log, environ={"HOME": str(self.folder)}, first=True)
 
     @abstractmethod
     def command(self, state: State) -> list[str]:
@@ -202,7 +202,7 @@ class HaproxySide(ReloadSide):
         assert self.process is not None
         alive = [str(each.pid) for each in self._all if each.poll() is None]
         command = [*self.command(state), "-x", str(self.folder / "static.sock"), "-sf", *alive]
-        self.process = processes.start(command, self.folder / "haproxy-reload.log")
+        self.process = processes.start(command, self.folder / "haproxy-reload.log", first=True)
         self._all.append(self.process)
 
     def pids(self) -> list[int]:

@@ -6,12 +6,12 @@ there and with one thread; wrk, the instances and Grille's daemon share core 1, 
 app with 4 servers and 10 routes, and 1,000 apps with 4 each and 10,000 routes, requests going to a host and path at
 random. In each round each router has its turn twice: 64 connections as fast as they can (requests/s, CPU per request),
 and 64 connections with pauses, about 4,000 requests/s (p50, p99, CPU per request). Medians of the rounds; the ratios
-are to the row ``static``, which does the same for a request as Grille; ``once`` shows what sending again costs.
+are to the row ``static`` that does the same for a request.
 
 - ``grille``: etcd, daemon and HAProxy as in production, the routes from the store.
 - ``static``: HAProxy, its routes in a map (``map_beg``), Grille's headers, checks and retries, ``httplog`` in a ring.
-- ``once``: the same, but idempotent requests that got no answer are not sent again.
-- ``bare``: as ``once``, without headers and log.
+- ``grille once``, ``static once``: the same, but nothing that got no answer is sent again (routes with ``resend`` off).
+- ``bare``: as ``static once``, without headers and log.
 - ``nginx``: the same headers, no checks, no log. ``caddy``: its own headers, no checks, no log.
 """
 
@@ -25,7 +25,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class Row:
     pids: Callable[[], list[int]]
     all: Callable[[], list[int]]
     beside: Callable[[], list[int]] = list
+    peer: str = "static"  # the row that ratios are to
     flat: list[tuple[Run, float]] = field(default_factory=list)
     paced: list[tuple[Run, float]] = field(default_factory=list)
     aside: list[float] = field(default_factory=list)  # microseconds a request of the processes beside, at the pace
@@ -82,12 +83,26 @@ async def peer(name: str, command: list[str], port: int, folder: Path) -> AsyncI
         processes.end(process)
 
 
+@asynccontextmanager
+async def ours(world: World, folder: Path, *, resend: bool) -> AsyncIterator[Row]:
+    """Grille's router, with the routes of ``world``."""
+    name = "grille" if resend else "grille once"
+    state = world.state()
+    state.routes = {ident: replace(each, resend=resend) for ident, each in state.routes.items()}
+    where = folder / ("g" if resend else "o")
+    where.mkdir(mode=0o755)
+    async with grille(where, pool=world.apps + 100, cores=(PROXY, LOAD)) as router:
+        await router.acknowledged(await router.load(state), timeout=120)
+        pids = (router.haproxies, router.everyone, router.daemons)
+        yield Row(name, router.http, *pids, peer="static" if resend else "static once")
+
+
 def commands(world: World, folder: Path, ports: dict[str, int]) -> dict[str, list[str]]:
     """The peers' commands by name, their configurations written."""
     state = world.state()
     found: dict[str, list[str]] = {}
-    for name in ("static", "once", "bare"):
-        where = folder / name
+    for name in ("static", "static once", "bare"):
+        where = folder / name.replace(" ", "-")  # HAProxy's paths have no blanks
         where.mkdir()
         (where / "haproxy.cfg").write_text(
             peers.haproxy(state, where, peers.Ports(ports[name]), bare=name == "bare", retry=name == "static")
@@ -108,12 +123,10 @@ async def case(apps: int, rounds: int, seconds: float) -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="gr-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        ports = {each: free_port() for each in ("static", "once", "bare", "nginx", "caddy")}
+        ports = {each: free_port() for each in ("static", "static once", "bare", "nginx", "caddy")}
         async with AsyncExitStack() as stack:
             stack.enter_context(backends(folder, world.address, world.ports, cores=LOAD))
-            ours = await stack.enter_async_context(grille(folder, pool=apps + 100, cores=(PROXY, LOAD)))
-            await ours.acknowledged(await ours.load(world.state()), timeout=120)
-            rows = [Row("grille", ours.http, ours.haproxies, ours.everyone, ours.daemons)]
+            rows = [await stack.enter_async_context(ours(world, folder, resend=resend)) for resend in (True, False)]
             for each, command in commands(world, folder, ports).items():
                 rows.append(await stack.enter_async_context(peer(each, command, ports[each], folder)))
             wrk = Wrk(folder, shuffled(world.targets(0)), cores=LOAD)
@@ -145,22 +158,22 @@ def turn(row: Row, rows: list[Row], wrk: Wrk, seconds: float) -> None:
 
 def report(apps: int, rows: list[Row]) -> str:
     """Print the table of one case; its line of ratios."""
-    static, once = (next(row for row in rows if row.name == name).figures() for name in ("static", "once"))
-    head = ["", "requests/s", "us CPU", "us CPU at 4,000/s", "p50 ms", "p99 ms", "failed", "CPU ratio", "p99 ratio"]
-    lines: list[list[object]] = [list(head)]
+    figures = {row.name: row.figures() for row in rows}
+    head = "|requests/s|us CPU|us at 4,000/s|p50 ms|p99 ms|failed|CPU ratio|ratio at 4,000/s|p99 ratio"
+    lines: list[list[object]] = [list(head.split("|"))]
     for row in rows:
-        each = row.figures()
+        each, peer = figures[row.name], figures[row.peer]
         failed = sum(run.failed for run, _ in row.flat + row.paced)
-        lines.append([row.name, *each, failed, each[1] / static[1], each[4] / static[4]])
+        lines.append([row.name, *each, failed, each[1] / peer[1], each[2] / peer[2], each[4] / peer[4]])
     what = f"{apps:,} app{'s' if apps > 1 else ''}"
     print(f"\n{what}, {apps * 4:,} servers, {apps * 10:,} routes\n{table(lines)}", flush=True)
     print(f"grille's daemon beside it, at 4,000/s: {median(rows[0].aside):.1f} us CPU for a request")
-    ours = rows[0].figures()
-    return (
-        f"{what}: CPU {ours[1] / static[1]:.2f} (at 4,000/s {ours[2] / static[2]:.2f}),"
-        f" p99 {ours[4] / static[4]:.2f} of static HAProxy's;"
-        f" of one that sends nothing again CPU {ours[1] / once[1]:.2f} (at 4,000/s {ours[2] / once[2]:.2f})"
-    )
+    said = []
+    for row in rows[:2]:
+        one, other = figures[row.name], figures[row.peer]
+        ratios = [one[column] / other[column] for column in (1, 2, 4)]
+        said.append("{} CPU {:.2f} (at 4,000/s {:.2f}), p99 {:.2f} of {}".format(row.name, *ratios, row.peer))
+    return f"{what}: {', '.join(said)}"
 
 
 def main() -> None:
@@ -178,7 +191,7 @@ def main() -> None:
     for number in (1, apps):
         rows = asyncio.run(case(number, rounds, seconds))
         found.append(report(number, rows))
-        failed += sum(run.failed for run, _ in rows[0].flat + rows[0].paced)
+        failed += sum(run.failed for row in rows[:2] for run, _ in row.flat + row.paced)
     print(f"\n{'; '.join(found)}; {failed} requests of Grille's failed")
     sys.exit(bool(failed))
 

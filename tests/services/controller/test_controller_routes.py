@@ -36,6 +36,7 @@ WHOLE: dict[str, Any] = {
     "timeout": 10,
     "idle_timeout": 600,
     "limits": {"body": 1024, "rate": 2.5, "concurrency": 4},
+    "resend": False,
     "client_certificate": "optional",
 }
 
@@ -97,6 +98,7 @@ async def test_the_whole_record(shop: Api, store: Store) -> None:
         timeout=10.0,
         idle_timeout=600.0,
         limits=Limits(body=1024, rate=2.5, concurrency=4),
+        resend=False,
         client_certificate="optional",
     )
     assert made["route"]["address"] == "www.example.org/api"

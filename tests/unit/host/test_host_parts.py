@@ -42,6 +42,7 @@ BRICK = replace(
     slug=None,
     network="host",
     capabilities=["NET_BIND_SERVICE"],
+    weight=8,
     mounts=[Mount(source="/a", target="/b")],
 )
 
@@ -55,6 +56,7 @@ def test_an_apps_container_is_confined() -> None:
     assert (config["Memory"], config["NanoCpus"], config["PidsLimit"]) == (256 * 2**20, 500_000_000, 99)
     assert "size=128m" in config["Tmpfs"]["/tmp"]
     assert (config["NetworkMode"], config["RestartPolicy"]) == ("grille", {"Name": "no"})
+    assert "CpuShares" not in config
     assert [(m["Source"], m["Target"]) for m in config["Mounts"]] == [(WEB.id, "/app")]
 
 
@@ -64,12 +66,18 @@ def test_a_bricks_container_has_what_its_spec_gives_it() -> None:
     assert body["User"] == "0:0"
     assert "CapDrop" not in config
     assert config["CapAdd"] == ["NET_BIND_SERVICE"]
+    assert config["CpuShares"] == 8192
     assert [(m["Type"], m["Source"], m["ReadOnly"]) for m in config["Mounts"]] == [("bind", "/a", False)]
     assert not any(line.startswith("PORT=") for line in body["Env"])
 
 
 def test_the_digest_follows_what_shapes_the_container_and_nothing_else() -> None:
-    same = [replace(WEB, created=9), replace(WEB, desired="stop"), replace(WEB, health=Health(type="none"))]
+    same = [
+        replace(WEB, created=9),
+        replace(WEB, weight=8),
+        replace(WEB, desired="stop"),
+        replace(WEB, health=Health(type="none")),
+    ]
     other = [replace(WEB, image="x"), replace(WEB, env={}), replace(WEB, command=[]), replace(WEB, port=1), BRICK]
     assert {digest(spec) for spec in same} == {digest(WEB)}
     assert len({digest(spec) for spec in [WEB, *other]}) == len(other) + 1
@@ -77,7 +85,7 @@ def test_the_digest_follows_what_shapes_the_container_and_nothing_else() -> None
 
 
 def test_only_admins_put_or_force_what_is_the_grids_own() -> None:
-    for spec in (BRICK, replace(WEB, network="host"), replace(WEB, capabilities=["SYS_ADMIN"])):
+    for spec in (BRICK, replace(WEB, network="host"), replace(WEB, capabilities=["SYS_ADMIN"]), replace(WEB, weight=2)):
         with pytest.raises(Forbidden):
             check_right(spec, "deploy")
         check_right(spec, "admin")
@@ -93,6 +101,7 @@ def test_only_admins_put_or_force_what_is_the_grids_own() -> None:
 def test_a_spec_for_another_host_or_id_is_refused() -> None:
     assert check_spec(WEB, WEB.id, "h1") == WEB
     bad = [replace(WEB, host="h2"), replace(WEB, id="other"), replace(WEB, image=""), replace(WEB, port=70000)]
+    bad += [replace(WEB, weight=-1), replace(WEB, weight=65)]
     for spec in bad:
         with pytest.raises(InvalidValue):
             check_spec(spec, WEB.id, "h1")

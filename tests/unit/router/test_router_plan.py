@@ -101,6 +101,14 @@ def test_split_leads_to_those_that_have_servers() -> None:
     assert Lead("shop", ((1, "old"),)).value({}, set()) == "-|shop"
 
 
+def test_what_is_sent_once_is_told_last() -> None:
+    placed = {"old": "http-00000", "new": "http-00001"}
+    assert Lead("shop", ((1, "old"),), once=True).value(placed, set()) == "http-00000|shop|once=1"
+    split = Lead("shop", ((90, "old"), (10, "new")), "id=r1", once=True)
+    assert split.value(placed, set()) == "http-00000|shop|id=r1&split=90:http-00000,10:http-00001&once=1"
+    assert split.value({}, set()) == "?|shop|id=r1&once=1"
+
+
 def test_a_variant_is_what_its_name_says() -> None:
     for kind in (Variant("web"), Variant("web", "zip", leader=True, h2c=True, proxy=True, concurrency=5)):
         assert parse(kind.name) == kind

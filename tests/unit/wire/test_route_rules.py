@@ -42,6 +42,7 @@ WHOLE: dict[str, Any] = {
     "timeout": 12.5,
     "idle_timeout": 600.0,
     "limits": {"body": 1024, "rate": 2.5, "concurrency": 4},
+    "resend": False,
     "client_certificate": "required",
 }
 

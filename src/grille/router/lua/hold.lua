@@ -1,5 +1,5 @@
 -- Requests without a usable server wait here for one (see render/hold.py).
--- Sets txn.held, the backend, as soon as that has a server again; nothing when the time is up.
+-- Sets txn.held, the backend, as soon as that has a server again; nothing when the time is up. txn.once: as it was.
 
 local MOST_ROUNDS = 8
 local FIRST, NEXT = 20, 50 -- milliseconds between two looks
@@ -26,7 +26,7 @@ end
 
 core.register_action("grille_hold", { "http-req" }, function(txn)
   local id = txn.f:fc_pp_unique_id() or ""
-  local name, until_, rounds = id:match("^([^|]+)|[^|]*|(%d+)|(x*)$")
+  local name, until_, once, rounds = id:match("^([^|]+)|[^|]*|(%d+)|([^|]*)|(x*)$")
   if not name or #rounds > MOST_ROUNDS then return end
   until_ = tonumber(until_)
   local pause = FIRST
@@ -36,6 +36,7 @@ core.register_action("grille_hold", { "http-req" }, function(txn)
     if not servers then return end
     if servers > 0 then
       txn:set_var("txn.held", name)
+      if once == "1" then txn:set_var("txn.once", 1) end
       return
     end
     if now() >= until_ then return end

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...wire.routing import IDLE
+from ..lead import ONCE
 from ..pool import CLASSES, WAIT, PoolClass, backend_name, class_of
 from ..saved import Saved
 from . import hold, settings
@@ -56,7 +57,8 @@ def _http(kind: PoolClass, options: Options) -> str:
         f"retries {RETRIES}",
         "option redispatch 1",
         "retry-on conn-failure empty-response",
-        f"http-request disable-l7-retry unless {{ method {REPEATABLE} }}",
+        f"http-request set-var(txn.once) int(1) if {{ var(txn.route) -m end |{ONCE} &{ONCE} }}",
+        f"http-request disable-l7-retry if {{ var(txn.once) -m found }} || !{{ method {REPEATABLE} }}",
         f"http-request set-timeout server {IDLE:g}s if {{ req.hdr(accept) -m beg text/event-stream }}",
         "http-request set-timeout server var(txn.t)",  # without the variable: nothing
     ]

@@ -1,7 +1,8 @@
 """The frontend that requests come to whose backend has no usable server: they wait, and are sent there again.
 
-The last server of each backend leads here. What backend it was, and until when to wait, comes with the PROXY
-protocol (the unique id, see ``web``); each round through here adds an ``x`` to it, so that none goes round for ever.
+The last server of each backend leads here. What backend it was, until when to wait, and whether it is to be sent once,
+comes with the PROXY protocol (the unique id, see ``web``); each round through here adds an ``x`` to it, so that none
+goes round for ever.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ def _globals(options: Options) -> str:
         "    stats timeout 1h",
         f"    fd-hard-limit {options.fd_limit}",
         "    noreuseport",
+        "    tune.pattern.cache-size 0",
         "    tune.pool-low-fd-ratio 70",
         "    tune.pool-high-fd-ratio 80",
         "    ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets",

@@ -6,11 +6,12 @@ Requests of routes without options leave the rules at PLAIN; what comes after it
 from __future__ import annotations
 
 from .. import access_format, pages
+from ..lead import ONCE
 from . import settings
 from .options import Options
 
 SENT_HOST, ID = "capture.req.hdr(0)", "capture.req.hdr(1)"  # cheaper than variables, and there when the log is written
-PLAIN = r"^[a-z][^|]*\|[^|]*$"  # a route's entry in the map: a backend, and no options
+PLAIN = rf"^[a-z][^|]*\|[^|]*(\|{ONCE})?$"  # a route's entry in the map: a backend, and no options but this one
 HOST = r"^([a-z0-9_-]+\.)*[a-z0-9_-]+$|^\[[0-9a-f:.]+\]$"
 REQUEST_ID = "^[A-Za-z0-9-]{20,200}$"
 DEEPEST = 4  # labels that a wildcard may stand for
@@ -24,7 +25,7 @@ def section(options: Options, *, passthrough: bool) -> str:
         *([] if passthrough else trusted(options)),
         "option forwardfor",
         "capture request header Host len 255",
-        "unique-id-format %b|%[var(txn.route),field(2,|)]|%[date(12000,ms)]|",
+        "unique-id-format %b|%[var(txn.route),field(2,|)]|%[date(12000,ms)]|%[var(txn.once)]|",
         *_lookup(options),
         *_headers(),
         f"http-request allow if {{ var(txn.route) -m reg {PLAIN} }}",

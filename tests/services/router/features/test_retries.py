@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,37 @@ async def test_any_other_is_sent_once(router: Router, start: Start, method: str)
     assert statuses.keys() == {200, 502}
     assert len(good.requests) + closing.came[method] == 12
     assert closing.came[method] == statuses[502]
+
+
+@pytest.mark.parametrize("more", [{}, {"sticky": True}, {"timeout": 5.0}], ids=["plain", "sticky", "timeout"])
+async def test_a_route_may_have_nothing_sent_again(router: Router, start: Start, more: dict[str, Any]) -> None:
+    name = "-".join(["once", *more])
+    closing = Closing()
+    async with Raw(closing.script) as bad:
+        good = await start(f"{name}-web", "good")
+        await router.lay(
+            instance(f"{name}-web", "bad", bad.port), http(f"{name}.example", f"{name}-web", resend=False, **more)
+        )
+        statuses = Counter([(await ask(router, f"{name}.example", "GET")).status for _ in range(12)])
+    assert statuses.keys() == {200, 502}
+    assert len(good.requests) + closing.came["GET"] == 12
+    assert closing.came["GET"] == statuses[502]
+
+
+async def test_nor_is_one_that_waited_for_an_instance(router: Router, start: Start) -> None:
+    closing = Closing()
+    async with Raw(closing.script) as one, Raw(closing.script) as two:
+        dead = instance("waited-web", "dead", free_port())
+        await router.lay(dead, http("waited.example", "waited-web", resend=False))
+        for _ in range(3):
+            waiting = asyncio.create_task(ask(router, "waited.example", "GET"))
+            await asyncio.sleep(0.3)
+            assert not waiting.done()
+            pair = instance("waited-web", "one", one.port), instance("waited-web", "two", two.port)
+            await router.lay(*pair)
+            assert (await waiting).status == 502
+            await router.remove(*pair)
+    assert closing.came["GET"] == 3
 
 
 async def test_when_every_instance_closes_the_client_is_told(router: Router) -> None:
