@@ -6,7 +6,9 @@ import ipaddress
 
 from .model import Endpoint, Mode, Server
 
-OUT = 0x7F  # any bit of srv_admin_state: in maintenance or draining, forced, inherited, by configuration or resolution
+# The bits of srv_admin_state that keep requests away: maintenance or drain, forced or inherited, or an unresolved name.
+# 0x04 does not: it only says that the configuration has the server ``disabled``, and stays when that is over.
+OUT = 0x3B
 
 
 def parse_info(text: str) -> tuple[int, str, int]:

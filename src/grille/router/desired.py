@@ -33,6 +33,7 @@ class Table:
         self._instances: dict[str, dict[str, Registered]] = defaultdict(dict)
         self._rules: dict[str, LeaderRule] = {}
         self._apps: dict[str, AppRouting] = {}
+        self._leads: dict[str, Lead] = {}  # by the keys of routes, made when first asked for
         self._by_app: dict[str, set[str]] = defaultdict(set)  # app: keys of its routes
         self._users: dict[str, dict[str, Variant]] = defaultdict(dict)  # service: variant's name: what routes ask for
         self._counts: dict[str, set[str]] = defaultdict(set)  # variant's name: keys of the routes that lead to it
@@ -107,6 +108,7 @@ class Table:
 
     def _forget(self, key: str) -> None:
         self.refused.pop(key, None)
+        self._leads.pop(key, None)
         record = self._records.pop(key, None)
         if record is None:
             return
@@ -126,7 +128,9 @@ class Table:
                 self._remove_route(key, record)
 
     def _app_changed(self, app: str) -> None:
-        self._routes |= self._by_app.get(app, set())
+        for key in self._by_app.get(app, ()):
+            self._leads.pop(key, None)
+            self._routes.add(key)
         self._addresses |= _pages(app)
 
     def _add_route(self, key: str, route: Route) -> None:
@@ -185,11 +189,16 @@ class Table:
         record = self._records.get(key) if key else None
         if isinstance(record, Challenge):
             return Lead("acme", (), encode({"reply": record.answer, "id": "acme"}))
-        if not isinstance(record, Route):
+        if key is None or not isinstance(record, Route):
             return None
-        app = record.app or record.service
-        options = options_of(record, self._apps.get(app)) if record.kind == "http" else ""
-        return Lead(app, _targets(record), options, once=not record.resend)
+        if key not in self._leads:
+            self._leads[key] = self._lead(record)
+        return self._leads[key]
+
+    def _lead(self, route: Route) -> Lead:
+        app = route.app or route.service
+        options = options_of(route, self._apps.get(app)) if route.kind == "http" else ""
+        return Lead(app, _targets(route), options, once=not route.resend)
 
     def _page(self, name: str) -> str | None:
         app, _, kind = name.partition("/")

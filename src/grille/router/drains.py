@@ -1,98 +1,104 @@
-"""Draining, carried out: sessions counted, in this HAProxy and those before it; servers removed, the slow ones cut."""
+"""What is kept in mind between two turns: how long variants have had no server, and how servers drain. No I/O."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-import structlog
+from .model import Actual, Name, Slice
 
-from ..wire.errors import Unavailable
-from . import edge
-from .actions import Move, Remove
-from .cli import Cli
-from .draining import Drains
-from .model import Actual, Name
-
-log = structlog.get_logger()
-COUNT = 0.2  # seconds between two counts of sessions
-QUICK = 0.03  # seconds between the first counts of a server's
-PARKED = 1  # the port of a server that is to be removed
-BUSY = "Server still has connections"
+HOLD = 15.0  # seconds that requests may wait at a backend after its last server went
+LOOKS = 2  # counts of a server's sessions before none means none
+SETTLE = 0.25  # seconds without a session before a server is removed; also the pause before a second try
+SLOWEST = 2.0  # seconds between two tries at most: each try stops all of HAProxy's threads for a moment
 
 
-class Drainer:
-    """What leaves HAProxy.
+class Holds:
+    """Variants that lost their last server a short while ago and are still routed."""
 
-    Args:
-        most: seconds after which the sessions left on a draining server are cut.
-    """
+    def __init__(self, hold: float = HOLD) -> None:
+        self._hold = hold
+        self._since: dict[str, float] = {}
 
-    def __init__(self, most: float) -> None:
-        self._most = most
-        self._drains = Drains()
-        self._counted = 0.0
-        self._former: dict[Cli, dict[Name, int]] = {}  # HAProxys that were taken over from, and what they still serve
+    def update(self, wanted: Slice, actual: Actual, now: float) -> set[str]:
+        """The variants whose requests wait now (``now``: monotonic seconds), ``wanted`` taken into account."""
+        for name, servers in wanted.variants.items():
+            if servers is not None and not servers and name in actual.services:
+                self._since.setdefault(name, now)
+            else:
+                self._since.pop(name, None)
+        return {name for name, since in self._since.items() if now - since < self._hold}
 
-    def pause(self, actual: Actual) -> float:
-        """Seconds until the next count is due; 0 when nothing is on its way out."""
-        if self._drains.fresh(actual):
-            return QUICK
-        return COUNT if self._drains.servers or any(self._former.values()) else 0.0
+    def due(self, now: float) -> list[str]:
+        """The variants whose time is over."""
+        return [name for name, since in self._since.items() if now - since >= self._hold]
 
-    def keep(self, cli: Cli) -> None:
-        """Go on counting in the HAProxy behind ``cli``, which another one has taken over from."""
-        self._former[cli] = {}
+    def __bool__(self) -> bool:
+        """Whether any variant is held."""
+        return bool(self._since)
 
-    def keeps(self, cli: Cli) -> bool:
-        """Whether ``cli`` is needed still."""
-        return cli in self._former
+
+@dataclass
+class Drained:
+    """One server on its way out: since when, when to try to remove it, and the pause before the try after that."""
+
+    since: float
+    sessions: int = 0
+    looks: int = 0
+    next_try: float = 0.0
+    pause: float = SETTLE
+
+
+class Drains:
+    """The servers on their way out."""
+
+    def __init__(self) -> None:
+        self.servers: dict[Name, Drained] = {}
+
+    def fresh(self, actual: Actual) -> set[Name]:
+        """The servers that leave and whose sessions were not counted LOOKS times yet."""
+        self.forget(actual)
+        seen = {name for name, each in self.servers.items() if each.looks >= LOOKS}
+        return actual.leaving - seen
+
+    def open(self) -> set[Name]:
+        """Those that have sessions, or that HAProxy would not remove: no other gets any more."""
+        return {name for name, each in self.servers.items() if each.sessions or each.pause > SETTLE}
+
+    def forget(self, actual: Actual) -> None:
+        """Leave out what is gone, or back."""
+        for name in self.servers.keys() - actual.leaving:
+            del self.servers[name]
+
+    def update(self, actual: Actual, sessions: Mapping[Name, int], now: float) -> None:
+        """Take in the present sessions of the servers counted."""
+        for name in actual.leaving & sessions.keys():
+            drained = self.servers.setdefault(name, Drained(now))
+            drained.sessions, drained.looks = sessions[name], drained.looks + 1
+            if drained.sessions:
+                drained.next_try, drained.pause = 0.0, SETTLE
+            elif not drained.next_try:
+                drained.next_try = now + SETTLE
 
     def counts(self) -> dict[str, int]:
-        """Sessions left by instance id."""
-        counts = self._drains.counts()
-        for left in self._former.values():
-            for (_, server), sessions in left.items():
-                if sessions:
-                    counts[server] = counts.get(server, 0) + sessions
-        return counts
+        """Sessions by instance id, over all backends that it is leaving.
 
-    async def count(self, cli: Cli, actual: Actual) -> None:
-        """Count the sessions of what began to leave, and from time to time those of all that still has some."""
-        now = time.monotonic()
-        names = self._drains.fresh(actual)
-        if now - self._counted >= COUNT:
-            self._counted, names = now, names | self._drains.open()
-        if names:
-            self._drains.update(actual, await edge.sessions(cli, names), now)
-        for former in [each for each in self._former if each.lost]:
-            del self._former[former]
-        for former, left in self._former.items():
-            wanted = {*names, *(name for name, sessions in left.items() if sessions)}
-            back = {name for name in wanted if name not in actual.leaving and _serves(actual, name)}
-            try:
-                self._former[former] = await edge.sessions(former, wanted - back) if wanted - back else {}
-            except Unavailable:
-                former.close()
+        Before the last of LOOKS it is one at least: a request may have been on its way to the server.
+        """
+        counts: dict[str, int] = {}
+        for (_, server), drained in self.servers.items():
+            least = int(drained.looks < LOOKS)
+            counts[server] = counts.get(server, 0) + max(least, drained.sessions)
+        return dict(sorted(counts.items()))
 
-    async def remove(self, cli: Cli, actual: Actual, folder: str) -> bool:
-        """Delete servers that have drained, cut those that took too long; whether anything else went wrong."""
-        now = time.monotonic()
-        overdue = self._drains.overdue(now, self._most)
-        if overdue:
-            log.warning("sessions cut after draining too long", servers=[name for _, name in overdue])
-            await cli.run([f"shutdown sessions server {at}/{name}" for at, name in overdue])
-        names = self._drains.removable(now)
-        if not names:
-            return False
-        # HAProxy keeps idle connections to a server, and lets go of them when its address changes.
-        parked = [Move(at, name, replace(actual.backends[at][name].endpoint, port=PARKED)) for at, name in names]
-        await edge.carry_out(cli, parked, actual, folder)
-        refused = await edge.carry_out(cli, [Remove(at, name) for at, name in names], actual, folder)
-        self._drains.forget(actual)
-        return any(not answer.startswith(BUSY) for _, answer in refused)
+    def removable(self, now: float) -> list[Name]:
+        """Servers to try to remove now; the next try of each is put off, further each time."""
+        due = [name for name, drained in self.servers.items() if drained.next_try and now >= drained.next_try]
+        for name in due:
+            drained = self.servers[name]
+            drained.next_try, drained.pause = now + drained.pause, min(SLOWEST, drained.pause * 2)
+        return due
 
-
-def _serves(actual: Actual, name: Name) -> bool:
-    server = actual.backends.get(name[0], {}).get(name[1])
-    return server is not None and server.mode == "ready"
+    def overdue(self, now: float, most: float) -> list[Name]:
+        """Servers that still have sessions after ``most`` seconds of draining."""
+        return [name for name, each in self.servers.items() if each.sessions and now - each.since >= most]

@@ -26,7 +26,7 @@ class Plan:
 
 
 def plan(wanted: Slice, actual: Actual, held: AbstractSet[str]) -> Plan:
-    """What to do now; removing drained servers is not part of it (see ``draining``).
+    """What to do now; removing drained servers is not part of it (see ``drainer``).
 
     Args:
         held: variants without a server that keep their backend, so that requests wait there.

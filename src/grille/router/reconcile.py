@@ -15,8 +15,8 @@ from . import edge, handover, saved
 from .actions import Action, Down
 from .cli import Cli
 from .desired import Table
-from .draining import Holds
-from .drains import Drainer
+from .drainer import Drainer
+from .drains import Holds
 from .model import Actual, Name, Slice
 from .plan import plan, strays, whole
 from .publish import Publisher, Report

@@ -15,8 +15,9 @@ from .model import Actual
 from .pool import WAIT
 
 FILE = "state.json"
-DEBOUNCE = 0.5  # seconds of changes that one write takes in
-BUSY = 10  # a write is followed by a pause of this many times what it took
+SOON = 0.02  # seconds after a change until it is written, when nothing was for a while
+DEBOUNCE = 0.5  # seconds between two writes: changes in between make one
+BUSY = 10  # a write is followed by a pause of this many times what it took, at least
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,10 @@ class Saver:
     async def run(self) -> None:
         """The loop; never returns."""
         clock = asyncio.get_running_loop().time
-        pause = DEBOUNCE
+        due = 0.0
         while True:
             await self._changed.wait()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(max(SOON, due - clock()))
             began = clock()
             await self.write()
-            pause = max(DEBOUNCE, BUSY * (clock() - began))
+            due = clock() + max(DEBOUNCE, BUSY * (clock() - began))

@@ -29,7 +29,7 @@ frontend instances
     http-request return status 200 content-type text/plain lf-string "%[dst_port]"
 """)
     log = folder / "backends.log"
-    process = processes.start(["haproxy", "-db", "-f", str(path)], log, cores=cores)
+    process = processes.start(["haproxy", "-db", "-f", str(path)], log, cores=cores, apart=True)
     try:
         try:
             processes.wait_port(ports[-1], address)

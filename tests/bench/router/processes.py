@@ -45,19 +45,21 @@ def start(
     cores: str = "",
     environ: Mapping[str, str] | None = None,
     first: bool = False,
+    apart: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` with its output in ``log``.
 
     Args:
         cores: where it runs, as ``taskset`` takes it; empty: anywhere.
-        first: it goes before others, as Grille's HAProxy does.
+        first: it goes before others, as Grille's HAProxy does. apart: it is none of the routers (``stand_apart``).
     """
     pinned = ["taskset", "-c", cores, *command] if cores else list(command)
     if first:
         pinned = ["nice", "-n", str(FIRST), *pinned]
     with log.open("ab") as file:
         env = None if environ is None else {**os.environ, **environ}
-        return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=env)
+        ready = stand_apart if apart else None
+        return subprocess.Popen(pinned, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=env, preexec_fn=ready)
 
 
 def end(*processes: subprocess.Popen[bytes] | None) -> None:

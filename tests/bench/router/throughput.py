@@ -1,12 +1,13 @@
 """What a request costs: Grille's router beside static configurations of HAProxy, nginx and Caddy, in one run.
 
-``python -m tests.bench.router.throughput [--rounds 3] [--seconds 4] [--apps 1000] [--quick]``, from the root; wants two
+``python -m tests.bench.router.throughput [--rounds 5] [--seconds 2] [--apps 1000] [--quick]``, from the root; wants two
 cores, ``wrk``, ``haproxy``, ``nginx`` and ``caddy`` (what is missing is left out). Each router runs on core 0, alone
-there and with one thread; wrk, the instances and Grille's daemon share core 1, which bounds requests/s. Two cases: one
+there and with one thread; wrk, the instances and Grille's daemon share core 1, which bounds requests/s; wrk and
+the instances wait there for nobody (``SCHED_RR``), as if it were theirs. Two cases: one
 app with 4 servers and 10 routes, and 1,000 apps with 4 each and 10,000 routes, requests going to a host and path at
 random. In each round each router has its turn twice: 64 connections as fast as they can (requests/s, CPU per request),
-and 64 connections with pauses, about 4,000 requests/s (p50, p99, CPU per request). Medians of the rounds; the ratios
-are to the row ``static`` that does the same for a request.
+and twice as long 64 connections with pauses, about 4,000 requests/s (p50, p99, CPU per request). Medians of the rounds;
+the ratios are to the row ``static`` that does the same for a request.
 
 - ``grille``: etcd, daemon and HAProxy as in production, the routes from the store.
 - ``static``: HAProxy, its routes in a map (``map_beg``), Grille's headers, checks and retries, ``httplog`` in a ring.
@@ -143,12 +144,12 @@ def turn(row: Row, rows: list[Row], wrk: Wrk, seconds: float) -> None:
         os.kill(pid, signal.SIGSTOP)
     try:
         wrk.run(row.port, WARM)
-        for into, pause in ((row.flat, 0), (row.paced, PAUSE)):
+        for into, pause, length in ((row.flat, 0, seconds), (row.paced, PAUSE, 2 * seconds)):
             pids = row.pids()
             before, beside = processes.cpu(pids), processes.cpu(row.beside())
-            run = wrk.run(row.port, seconds, pause=pause)
+            run = wrk.run(row.port, length, pause=pause)
             if not run.requests:
-                raise RuntimeError(f"{row.name} answered nothing in {seconds:g} s")
+                raise RuntimeError(f"{row.name} answered nothing in {length:g} s")
             into.append((run, processes.cpu(pids) - before))
         row.aside.append(1e6 * (processes.cpu(row.beside()) - beside) / run.requests)
     finally:
@@ -179,8 +180,8 @@ def report(apps: int, rows: list[Row]) -> str:
 def main() -> None:
     """Run it all and print the tables."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--apps", type=int, default=1000)
     parser.add_argument("--quick", action="store_true", help="one round of a second, 50 apps")
     args = parser.parse_args()

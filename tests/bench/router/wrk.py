@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.router import processes
 from tests.bench.router.world import Target
 
 SCRIPT = """
@@ -56,7 +57,8 @@ class Wrk:
         command = ["wrk", "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "10s", "-s", str(script)]
         if self._cores:
             command = ["taskset", "-c", self._cores, *command]
-        done = subprocess.run([*command, f"http://127.0.0.1:{port}/"], capture_output=True, text=True)
+        command.append(f"http://127.0.0.1:{port}/")
+        done = subprocess.run(command, capture_output=True, text=True, preexec_fn=processes.stand_apart)
         found = [line.split() for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if not found:
             raise RuntimeError(f"wrk failed: {done.stdout} {done.stderr}")

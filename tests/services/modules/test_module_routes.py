@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.services.modules.rig import Grid
+from tests.services.modules.rig import Grid, docker
 from tests.services.modules.router import Router
 from tests.support import apps
 from tests.support.grid import Result
@@ -206,6 +209,27 @@ def test_canary(grid: Grid, app: str) -> None:
     _fails(grid.play("canary", app=app, to="nobody", weight=10), "there is no app 'nobody'")
     _fails(grid.play("canary", app=app, to=to, weight=101), "of 0 to 100")
     _fails(grid.play("canary", app=app, to=to), "weight or steps")
+
+
+def test_a_canary_that_dies_is_taken_back(grid: Grid, app: str) -> None:
+    to, over = f"{app}-next", threading.Event()
+
+    def kill() -> None:
+        while not over.wait(0.3):
+            if _shares(grid, app) == (90, [10]):
+                for name in docker("ps", "-q", "--filter", f"label=grille.app={to}").split():
+                    subprocess.run(["docker", "kill", name], capture_output=True, check=False)
+
+    with ThreadPoolExecutor() as pool:
+        killing = pool.submit(kill)
+        try:
+            result = grid.play("canary", app=app, to=to, steps=[10, 100], pause=6)
+        finally:
+            over.set()
+        killing.result()
+    _fails(result, f"{to} is not well at 10 of 100 requests; all go to {app} again: not up: ")
+    assert _shares(grid, app) == (100, [])
+    assert grid.get(f"/locks/{app}")["holder"] is None
 
 
 def test_an_app_without_instances_gets_no_share(grid: Grid, app: str) -> None:

@@ -12,6 +12,7 @@ SERVERS = """1
 4 http-00001 2 a 10.0.0.1 2 0 1 5000
 4 http-00001 3 b fd00::1 2 8 7 5001
 4 http-00001 4 c 10.0.0.3 0 9 1 5002
+4 http-00001 5 d 10.0.0.4 0 5 1 5003
 
 """
 
@@ -19,10 +20,11 @@ SERVERS = """1
 def test_servers_and_their_modes() -> None:
     (servers,) = parse_servers(SERVERS).values()
     assert {name: each.mode for name, each in servers.items()} == {
-        "_wait": "maint",
+        "_wait": "ready",  # disabled by the configuration, then made ready
         "a": "ready",
         "b": "maint",
         "c": "maint",
+        "d": "maint",
     }
     assert servers["b"].endpoint == Endpoint("fd00::1", 5001)
     assert servers["b"].weight == 7

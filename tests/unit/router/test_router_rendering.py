@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from grille.codec import decode, encode
 from grille.router import saved
-from grille.router.draining import SETTLE, Drains, Holds
+from grille.router.drains import SETTLE, Drains, Holds
 from grille.router.model import Actual, Endpoint, Server, Slice, Wanted
 from grille.router.pool import WAIT
 from grille.router.render import Options, configuration, maps
@@ -71,6 +72,22 @@ async def test_state_is_written_when_it_differs(tmp_path: Path) -> None:
     before = (tmp_path / saved.FILE).stat().st_ino
     await saver.write()
     assert (tmp_path / saved.FILE).stat().st_ino == before
+
+
+async def test_a_change_after_a_quiet_time_is_written_at_once_and_more_of_them_together(tmp_path: Path) -> None:
+    states = [Saved(Structure({"http": number})) for number in range(3)]
+    saver = saved.Saver(tmp_path, lambda: states[0])
+    loop = asyncio.create_task(saver.run())
+    saver.changed()
+    await asyncio.sleep(saved.DEBOUNCE / 2)
+    assert saved.load(tmp_path) == states.pop(0)
+    saver.changed()
+    await asyncio.sleep(saved.DEBOUNCE / 10)
+    assert saved.load(tmp_path) != states.pop(0)
+    saver.changed()
+    await asyncio.sleep(saved.DEBOUNCE)
+    assert saved.load(tmp_path) == states[0]
+    loop.cancel()
 
 
 def test_hold_ends_and_starts_anew_after_a_server_came() -> None:
