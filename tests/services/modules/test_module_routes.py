@@ -229,7 +229,7 @@ def test_a_canary_that_dies_is_taken_back(grid: Grid, app: str) -> None:
         killing.result()
     _fails(result, f"{to} is not well at 10 of 100 requests; all go to {app} again: not up: ")
     assert _shares(grid, app) == (100, [])
-    assert grid.get(f"/locks/{app}")["holder"] is None
+    assert grid.get(f"/locks/app-{app}")["holder"] is None
 
 
 def test_an_app_without_instances_gets_no_share(grid: Grid, app: str) -> None:
