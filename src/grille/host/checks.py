@@ -7,7 +7,7 @@ from ..wire.names import check_app, check_digest, check_env, check_label, check_
 from ..wire.specs import JobSpec
 
 JOB_MAX = 63
-MOST_WEIGHT = 64
+MOST_CPU_WEIGHT = 64
 
 
 def check_spec(spec: JobSpec, job: str, host: str) -> JobSpec:
@@ -28,21 +28,23 @@ def check_spec(spec: JobSpec, job: str, host: str) -> JobSpec:
         check_digest(spec.slug.digest)
     if not 0 <= spec.port <= 65535:
         raise InvalidValue(f"port is {spec.port}", remedy="use 1 to 65535, or 0 for none")
-    if not 0 <= spec.weight <= MOST_WEIGHT:
-        raise InvalidValue(f"weight is {spec.weight}", remedy=f"use 1 to {MOST_WEIGHT}, or 0 for the usual share")
+    if not 0 <= spec.cpu_weight <= MOST_CPU_WEIGHT:
+        raise InvalidValue(
+            f"cpu_weight is {spec.cpu_weight}", remedy=f"use 1 to {MOST_CPU_WEIGHT}, or 0 for the usual share"
+        )
     return spec
 
 
 def privileged(spec: JobSpec) -> bool:
     """Whether ``spec`` asks for what only the grid's own jobs may have."""
-    return bool(spec.critical or spec.mounts or spec.capabilities or spec.weight or spec.network == "host")
+    return bool(spec.critical or spec.mounts or spec.capabilities or spec.cpu_weight or spec.network == "host")
 
 
 def check_right(spec: JobSpec, role: str) -> None:
     """Raises Forbidden when ``role`` may not put ``spec``."""
     if privileged(spec) and role != "admin":
         raise Forbidden(
-            "critical, mounts, capabilities, weight and network: host are for the grid's own jobs",
+            "critical, mounts, capabilities, cpu_weight and network: host are for the grid's own jobs",
             remedy="use an admin token",
         )
 

@@ -16,7 +16,7 @@ from ..wire.specs import JobSpec, Resources
 USER = "1000:1000"
 MIB = 1024 * 1024
 USUAL_SHARES = 1024  # what Docker gives a container that asks for none (docker run, --cpu-shares)
-# What shapes the container; a change of anything else (health, graces, weight) needs no new one. Secrets are not in
+# What shapes the container; a change of anything else (health, graces, cpu_weight) needs no new one. Secrets are not in
 # it: they are sealed anew when keys rotate.
 SHAPE = (
     *("app", "process", "release", "kind", "image", "command", "slug", "env", "port"),
@@ -113,8 +113,8 @@ def _host_config(spec: JobSpec, place: Place) -> dict[str, Any]:
         "Mounts": _mounts(spec),
         **_limits(spec.resources),
     }
-    if spec.weight:
-        config["CpuShares"] = spec.weight * USUAL_SHARES
+    if spec.cpu_weight:
+        config["CpuShares"] = spec.cpu_weight * USUAL_SHARES
     if not spec.critical:
         config["CapDrop"] = ["ALL"]
         config["SecurityOpt"] = ["no-new-privileges"]

@@ -198,7 +198,7 @@ class Table:
     def _lead(self, route: Route) -> Lead:
         app = route.app or route.service
         options = options_of(route, self._apps.get(app)) if route.kind == "http" else ""
-        return Lead(app, _targets(route), options, once=not route.resend)
+        return Lead(app, _targets(route), options)
 
     def _page(self, name: str) -> str | None:
         app, _, kind = name.partition("/")

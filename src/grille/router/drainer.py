@@ -62,7 +62,7 @@ class Drainer:
         now = time.monotonic()
         names = self._drains.fresh(actual)
         if now - self._counted >= COUNT:
-            self._counted, names = now, names | self._drains.open()
+            self._counted, names = now, names | self._drains.busy()
         if names:
             self._drains.update(actual, await edge.sessions(cli, names), now)
         for former in [each for each in self._former if each.lost]:

@@ -1,41 +1,15 @@
-"""What is kept in mind between two turns: how long variants have had no server, and how servers drain. No I/O."""
+"""How servers drain, as far as it is kept in mind between two turns. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .model import Actual, Name, Slice
+from .model import Actual, Name
 
-HOLD = 15.0  # seconds that requests may wait at a backend after its last server went
 LOOKS = 2  # counts of a server's sessions before none means none
 SETTLE = 0.25  # seconds without a session before a server is removed; also the pause before a second try
 SLOWEST = 2.0  # seconds between two tries at most: each try stops all of HAProxy's threads for a moment
-
-
-class Holds:
-    """Variants that lost their last server a short while ago and are still routed."""
-
-    def __init__(self, hold: float = HOLD) -> None:
-        self._hold = hold
-        self._since: dict[str, float] = {}
-
-    def update(self, wanted: Slice, actual: Actual, now: float) -> set[str]:
-        """The variants whose requests wait now (``now``: monotonic seconds), ``wanted`` taken into account."""
-        for name, servers in wanted.variants.items():
-            if servers is not None and not servers and name in actual.services:
-                self._since.setdefault(name, now)
-            else:
-                self._since.pop(name, None)
-        return {name for name, since in self._since.items() if now - since < self._hold}
-
-    def due(self, now: float) -> list[str]:
-        """The variants whose time is over."""
-        return [name for name, since in self._since.items() if now - since >= self._hold]
-
-    def __bool__(self) -> bool:
-        """Whether any variant is held."""
-        return bool(self._since)
 
 
 @dataclass
@@ -61,7 +35,7 @@ class Drains:
         seen = {name for name, each in self.servers.items() if each.looks >= LOOKS}
         return actual.leaving - seen
 
-    def open(self) -> set[Name]:
+    def busy(self) -> set[Name]:
         """Those that have sessions, or that HAProxy would not remove: no other gets any more."""
         return {name for name, each in self.servers.items() if each.sessions or each.pause > SETTLE}
 

@@ -25,7 +25,7 @@ def binary() -> str:
 
 def main() -> None:
     """Run HAProxy until told to stop; one line and exit code 2 when it does not start at all."""
-    with contextlib.suppress(PermissionError):  # in a container the job's weight does the same
+    with contextlib.suppress(PermissionError):  # in a container the job's cpu_weight does the same
         os.nice(NICE)
     settings = Settings()
     log.configure(settings.text("LOG_LEVEL", "info"))

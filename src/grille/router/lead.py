@@ -16,15 +16,11 @@ RATE_WINDOW = 10  # seconds that a client's requests are counted over
 
 @dataclass(frozen=True)
 class Lead:
-    """The variants that an address leads to with their weights (the route's own first), and the route's options.
-
-    ``once``: no request is sent again.
-    """
+    """The variants that an address leads to with their weights (the route's own first), and the route's options."""
 
     app: str
     targets: tuple[tuple[int, str], ...]
     options: str = ""
-    once: bool = False
 
     def value(self, placed: Mapping[str, str], held: AbstractSet[str]) -> str:
         """The text in the map.
@@ -37,7 +33,7 @@ class Lead:
         found = [(weight, placed[name]) for weight, name in ready or able[:1]]
         split = ",".join(f"{weight}:{backend}" for weight, backend in found) if len(found) > 1 else ""
         shares = f"split={quote(split, safe=':,')}" if split else ""
-        options = "&".join(filter(None, [self.options, shares, ONCE if self.once else ""]))
+        options = "&".join(filter(None, [shares, self.options]))
         backend = found[0][1] if found else NONE_YET if options else NONE
         return f"{backend}|{self.app}|{options}" if options else f"{backend}|{self.app}"
 
@@ -62,7 +58,7 @@ def options_of(route: Route, app: AppRouting | None) -> str:
         table["hsts"] = str(route.hsts)
     if route.client_certificate != "none":
         table["mtls"] = route.client_certificate
-    return encode({**table, "id": route.id}) if table else ""
+    return "&".join(filter(None, [encode({**table, "id": route.id}) if table else "", "" if route.resend else ONCE]))
 
 
 def encode(table: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ from .actions import Action, Down
 from .cli import Cli
 from .desired import Table
 from .drainer import Drainer
-from .drains import Holds
+from .holds import Holds
 from .model import Actual, Name, Slice
 from .plan import plan, strays, whole
 from .publish import Publisher, Report

@@ -164,7 +164,7 @@ class JobSpec:
     network: Literal["bridge", "host"] = "bridge"
     mounts: list[Mount] = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)
-    weight: int = 0  # its share of processors when they are short, beside a usual job's 1; 0: the usual one
+    cpu_weight: int = 0  # its share of processors when they are short, beside a usual job's 1; 0: the usual one
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,12 +31,13 @@ from grille.wire.routing import Route
 from tests.bench.router import processes
 from tests.bench.router.changes import SECURE, SPLITS, Change, Plan, secure_host, split_host
 from tests.bench.router.churn_report import Result, report
-from tests.bench.router.grille import grille, tcp_range
+from tests.bench.router.grille import TCP_PORTS, grille
 from tests.bench.router.instances import PACE, Instances
 from tests.bench.router.load import Load, Mix, connect, wrong
 from tests.bench.router.pem import Issuer
 from tests.bench.router.sides import CaddySide, GrilleSide, HaproxySide, NginxSide, Side
 from tests.bench.router.world import CREATED, DOMAIN, Pem, Target, World, host, service
+from tests.support.ports import free_range
 
 APPS, STREAMS, SHORT = 40, 40, 10.0
 TLS_RATE, PROBES = 20.0, 4.0  # a second
@@ -174,7 +175,7 @@ async def run(name: str, pems: dict[str, list[Pem]], issuer: Issuer, args: argpa
             folder = Path(scratch)
             folder.chmod(0o755)
             async with opened(name, instances, folder) as side:
-                tcp = side.grille.tcp if isinstance(side, GrilleSide) else tcp_range()
+                tcp = side.grille.tcp if isinstance(side, GrilleSide) else free_range(TCP_PORTS)
                 plan = Plan(world, pems, tcp)
                 for each, servers in plan.state.services.items():
                     await asyncio.to_thread(instances.open, each, list(servers.values()))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from tests.bench.router.world import Pem, Server, State
 from tests.support.daemon import lay_tokens
 from tests.support.etcd import EtcdServer, free_port
 from tests.support.keys import lay_keys, new_key
+from tests.support.ports import free_range
 
 HOST = "bench"
 BATCH = 100  # writes of one transaction: etcd takes 128
@@ -46,7 +46,7 @@ class Grille:
         self, folder: Path, etcd: EtcdServer, store: Store, *, pool: int = 1100, cores: tuple[str, str] = ("", "")
     ) -> None:
         self.folder, self.etcd, self.store, self._cores = folder, etcd, store, cores
-        self.http, self.https, self.api, self.tcp = free_port(), free_port(), free_port(), tcp_range()
+        self.http, self.https, self.api, self.tcp = free_port(), free_port(), free_port(), free_range(TCP_PORTS)
         self._keyring = Keyring(str(lay_keys(folder / "config.keys", new_key("k1"))))
         self._mirror = Mirror(store, keys.ROUTERS)
         self._waiting: list[asyncio.Future[None]] = []
@@ -216,20 +216,3 @@ def instance(service: str, server: Server, lease: int = 0) -> Put:
 def route(each: Route) -> Put:
     """The write that puts a route."""
     return Put(keys.route(each.id), encode(each))
-
-
-def tcp_range(count: int = TCP_PORTS) -> range:
-    """``count`` ports in a row that nobody uses."""
-    while True:
-        first = 24500 + free_port() % 70 * 100
-        if all(map(_free, range(first, first + count))):
-            return range(first, first + count)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as one:
-        try:
-            one.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True

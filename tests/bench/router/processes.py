@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-FIRST = -10  # the priority of Grille's HAProxy
+from grille.router.haproxy import NICE
+
 TICK = os.sysconf("SC_CLK_TCK")
 PACKAGES = {"wrk": "wrk", "haproxy": "haproxy", "nginx": "nginx-core or nginx", "caddy": "caddy"}
 
@@ -55,7 +56,7 @@ def start(
     """
     pinned = ["taskset", "-c", cores, *command] if cores else list(command)
     if first:
-        pinned = ["nice", "-n", str(FIRST), *pinned]
+        pinned = ["nice", "-n", str(NICE), *pinned]
     with log.open("ab") as file:
         env = None if environ is None else {**os.environ, **environ}
         ready = stand_apart if apart else None

@@ -42,7 +42,7 @@ BRICK = replace(
     slug=None,
     network="host",
     capabilities=["NET_BIND_SERVICE"],
-    weight=8,
+    cpu_weight=8,
     mounts=[Mount(source="/a", target="/b")],
 )
 
@@ -74,7 +74,7 @@ def test_a_bricks_container_has_what_its_spec_gives_it() -> None:
 def test_the_digest_follows_what_shapes_the_container_and_nothing_else() -> None:
     same = [
         replace(WEB, created=9),
-        replace(WEB, weight=8),
+        replace(WEB, cpu_weight=8),
         replace(WEB, desired="stop"),
         replace(WEB, health=Health(type="none")),
     ]
@@ -85,7 +85,12 @@ def test_the_digest_follows_what_shapes_the_container_and_nothing_else() -> None
 
 
 def test_only_admins_put_or_force_what_is_the_grids_own() -> None:
-    for spec in (BRICK, replace(WEB, network="host"), replace(WEB, capabilities=["SYS_ADMIN"]), replace(WEB, weight=2)):
+    for spec in (
+        BRICK,
+        replace(WEB, network="host"),
+        replace(WEB, capabilities=["SYS_ADMIN"]),
+        replace(WEB, cpu_weight=2),
+    ):
         with pytest.raises(Forbidden):
             check_right(spec, "deploy")
         check_right(spec, "admin")
@@ -101,7 +106,7 @@ def test_only_admins_put_or_force_what_is_the_grids_own() -> None:
 def test_a_spec_for_another_host_or_id_is_refused() -> None:
     assert check_spec(WEB, WEB.id, "h1") == WEB
     bad = [replace(WEB, host="h2"), replace(WEB, id="other"), replace(WEB, image=""), replace(WEB, port=70000)]
-    bad += [replace(WEB, weight=-1), replace(WEB, weight=65)]
+    bad += [replace(WEB, cpu_weight=-1), replace(WEB, cpu_weight=65)]
     for spec in bad:
         with pytest.raises(InvalidValue):
             check_spec(spec, WEB.id, "h1")

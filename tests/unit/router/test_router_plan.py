@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grille.router.actions import Action, Add, Drain, MapDelete, MapPut, Move, Ready, Weigh
-from grille.router.lead import Lead
+from grille.router.lead import Lead, options_of
 from grille.router.model import Actual, Endpoint, Server, Slice, Wanted
 from grille.router.plan import plan, strays, whole
 from grille.router.pool import WAIT, backend_name
 from grille.router.variant import Variant, parse, server_line
+from grille.wire.routing import Route
 
 A, B = Wanted(Endpoint("10.0.0.1", 5000)), Wanted(Endpoint("10.0.0.2", 5000))
 LINE = server_line(Variant("web"), str(A.endpoint), 100)
@@ -94,7 +97,7 @@ def test_a_plan_for_one_service_leaves_the_others_alone() -> None:
 def test_split_leads_to_those_that_have_servers() -> None:
     split = Lead("shop", ((90, "old"), (10, "new"), (0, "off")), "id=r1")
     placed = {"old": "http-00000", "new": "http-00001", "off": "http-00002"}
-    assert split.value(placed, set()) == "http-00000|shop|id=r1&split=90:http-00000,10:http-00001"
+    assert split.value(placed, set()) == "http-00000|shop|split=90:http-00000,10:http-00001&id=r1"
     assert split.value(placed, {"old"}) == "http-00001|shop|id=r1"
     assert split.value(placed, {"old", "new"}) == "http-00000|shop|id=r1"
     assert split.value({}, set()) == "?|shop|id=r1"
@@ -103,10 +106,12 @@ def test_split_leads_to_those_that_have_servers() -> None:
 
 def test_what_is_sent_once_is_told_last() -> None:
     placed = {"old": "http-00000", "new": "http-00001"}
-    assert Lead("shop", ((1, "old"),), once=True).value(placed, set()) == "http-00000|shop|once=1"
-    split = Lead("shop", ((90, "old"), (10, "new")), "id=r1", once=True)
-    assert split.value(placed, set()) == "http-00000|shop|id=r1&split=90:http-00000,10:http-00001&once=1"
-    assert split.value({}, set()) == "?|shop|id=r1&once=1"
+    bare = Route(id="r1", host="a.example", service="old", created=1.0, resend=False)
+    assert options_of(bare, None) == "once=1"
+    assert Lead("shop", ((1, "old"),), options_of(bare, None)).value(placed, set()) == "http-00000|shop|once=1"
+    split = Lead("shop", ((90, "old"), (10, "new")), options_of(replace(bare, timeout=5.0), None))
+    assert split.value(placed, set()) == "http-00000|shop|split=90:http-00000,10:http-00001&t=5000&id=r1&once=1"
+    assert split.value({}, set()) == "?|shop|t=5000&id=r1&once=1"
 
 
 def test_a_variant_is_what_its_name_says() -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from grille.codec import decode, encode
 from grille.router import saved
-from grille.router.drains import SETTLE, Drains, Holds
+from grille.router.drains import SETTLE, Drains
+from grille.router.holds import Holds
 from grille.router.model import Actual, Endpoint, Server, Slice, Wanted
 from grille.router.pool import WAIT
 from grille.router.render import Options, configuration, maps
@@ -114,16 +115,16 @@ def test_server_is_removed_only_after_it_was_seen_without_sessions_for_a_while()
     drains.update(actual, {AT: 2, LEFT: 0}, 10.0)
     assert drains.fresh(actual) == set()
     assert drains.counts() == {"i1": 2, "i2": 0}
-    assert drains.open() == {AT}
+    assert drains.busy() == {AT}
     assert AT not in drains.removable(20.0)
     assert drains.overdue(19.0, 10.0) == []
     assert drains.overdue(20.0, 10.0) == [AT]
     drains.update(actual, {AT: 0}, 21.0)
-    assert AT not in drains.open()
+    assert AT not in drains.busy()
     assert AT not in drains.removable(21.0 + SETTLE / 2)
     assert AT in drains.removable(21.0 + SETTLE)
     assert AT not in drains.removable(21.0 + SETTLE * 1.5)  # HAProxy refused: later
-    assert AT in drains.open()
+    assert AT in drains.busy()
     assert AT in drains.removable(21.0 + SETTLE * 2)
     actual.leaving.clear()
     assert drains.fresh(actual) == set()
